@@ -1,0 +1,8 @@
+"""Task adapter: the next password, in Vault first. Documented in plugins/modules."""
+
+from __future__ import annotations
+
+from obet.operations import take_over_prepare
+from obet.task_adapter import action
+
+ActionModule = action(take_over_prepare, changes=True)

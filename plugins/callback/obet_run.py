@@ -1,0 +1,40 @@
+"""Callback adapter: opens the run in Ansible's own process before it forks, and ends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+from obet.run import play_ends, play_starts
+
+DOCUMENTATION = """
+name: obet_run
+type: aggregate
+short_description: One login to Vault for each run
+description:
+  - At the start of a play that says its purpose (C(obet_purpose)), logs in to Vault with this node's credential, asks
+    for the grants of that purpose for the hosts of the play, and holds an SSH identity of minutes.
+  - All of it is in memory and ends with the run.
+author: The Obet team
+requirements:
+  - enabled in ansible.cfg (callbacks_enabled)
+"""
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no types
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "obet_run"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        variables = play.get_variable_manager().get_vars(play=play)
+        play_starts(
+            variables["ansible_inventory_sources"],
+            variables.get("obet_purpose"),
+            variables["ansible_play_hosts_all"],
+            read_secrets=variables.get("obet_read_secrets", False),
+        )
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible passes it
+        play_ends()

@@ -1,0 +1,49 @@
+"""Lookup adapter: a secret of this device, out of the run's memory or Vault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from obet.errors import ObetError
+from obet.run import current
+
+DOCUMENTATION = """
+name: obet_secret
+short_description: A secret of this device
+description:
+  - Gives a secret of the host that the task is for, under the purpose of the play. One login a run; a play that sets
+    C(obet_read_secrets) has them read before its first task.
+  - Without a grant of that purpose Vault refuses, and so does the lookup.
+author: The Obet team
+options:
+  _terms:
+    description: Any of C(login.user), C(login.password), C(next.password), C(services.NAME).
+    required: true
+"""
+
+EXAMPLES = """
+- name: The backup service has its key
+  ansible.builtin.copy:
+    content: "{{ lookup('obet_secret', 'services.backup') }}"
+    dest: /etc/backup/key
+    mode: "0600"
+  no_log: true
+"""
+
+RETURN = """
+_raw:
+  description: The values; use C(no_log) where they go.
+  type: list
+  elements: str
+"""
+
+
+class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible ships no types
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **_: Any) -> list[str]:
+        try:
+            secrets = current().secrets(str((variables or {})["inventory_hostname"]))
+            return [secrets.field(str(term)).reveal() for term in terms]
+        except ObetError as error:
+            raise AnsibleLookupError(str(error)) from error

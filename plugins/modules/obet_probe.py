@@ -1,0 +1,29 @@
+"""Documentation of an action that runs on the control node; plugins/action/obet_probe.py is the adapter."""
+
+DOCUMENTATION = """
+module: obet_probe
+short_description: Logins from every node get in, outsiders do not
+description:
+  - Opens new connections to the device from every execution node and outsider of the estate, and fails on any doubt.
+author: The Obet team
+options:
+  nodes_down:
+    description: Nodes that were marked down before the plan, whose failure is no doubt.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = """
+- name: Logins from every node get in, outsiders do not
+  obet_probe:
+    nodes_down: []
+"""
+
+RETURN = """
+probes:
+  description: One line for each attempt.
+  returned: success
+  type: list
+  elements: str
+"""

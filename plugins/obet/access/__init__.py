@@ -1,0 +1,1 @@
+"""Management access: the policy, its text for each platform, and the proof of that text."""

@@ -1,0 +1,46 @@
+"""One policy a device: management ports from the fixed addresses and named co-managers, nothing else changed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from obet.errors import PolicyError
+from obet.model import Address, Device, Estate
+
+
+class ManagementPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Host addresses only, by type; both families are always ruled, also the one with no source."""
+
+    device: str
+    ours: tuple[Address, ...]
+    co_managers: tuple[Address, ...]
+    ports: tuple[int, ...]
+
+    @property
+    def sources(self) -> tuple[Address, ...]:
+        return tuple(sorted({*self.ours, *self.co_managers}, key=lambda a: (a.version, int(a))))
+
+
+def management_policy(estate: Estate, device: Device, our_source: Address | None = None) -> ManagementPolicy:
+    """The policy of `device`; PolicyError for one that is empty or would lock us out.
+
+    `our_source` is the address that the device sees when this node connects; None while nothing is to be applied.
+    """
+    ours = estate.fixed_addresses
+    if not ours:
+        raise PolicyError(f"{device.id}: no execution node has a fixed address: an empty policy would mean nobody")
+    families = {a.version for a in device.addresses.both}
+    control = estate.settings.nodes[estate.control_node].addresses.both
+    if not families & {a.version for a in control}:
+        raise PolicyError(f"{device.id}: the control node has no address in a family of the device: give it one")
+    if our_source is not None and our_source not in ours:
+        raise PolicyError(
+            f"{device.id}: this node reaches the device from {our_source}, which is none of the estate's fixed "
+            "addresses: applying would lock us out; correct `nodes` in estate.yml or the route"
+        )
+    return ManagementPolicy(
+        device=device.id,
+        ours=ours,
+        co_managers=tuple(a for host in device.co_managers for a in host.both),
+        ports=tuple(sorted({service.port for service in device.management})),
+    )

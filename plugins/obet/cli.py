@@ -1,0 +1,176 @@
+"""`obet …`: the command line. Options in, one call, an error as one line and its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from obet.errors import ObetError
+from obet.model import Moment
+
+_EXIT_CODES = """\
+exit codes:
+  0 done   1 another error   2 wrong usage, or there is drift   3 estate   4 unsafe policy
+  5 Vault   6 Vault refuses   7 device   8 clock   9 run   10 a proof failed
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code; ObetError's own where one was raised."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.estate is None:
+            parser.error("say which estate: --estate FOLDER, or OBET_ESTATE in the environment")
+        from obet import commands  # noqa: PLC0415 - `--help` needs neither Vault's client nor SSH
+
+        return int(getattr(commands, options.command)(options))
+    except ObetError as error:
+        print(f"obet: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="obet",
+        description="Promises about customers' access and data, as facts on the devices and in Vault, with proof.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    default = os.environ.get("OBET_ESTATE")
+    parser.add_argument(
+        "--estate", type=Path, default=Path(default) if default else None, help="the estate's folder (or OBET_ESTATE)"
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    due = _command(commands, "due", "what must hold, why, since when, until when", "obet due --at 2027-01-01")
+    _at(due)
+    _json(due)
+    plan = _command(commands, "plan", "what is to be on each device", "obet plan d-3f8k2m9q0t")
+    plan.add_argument("devices", nargs="*", metavar="DEVICE")
+    _at(plan)
+    _json(plan)
+    verify = _command(
+        commands, "verify", "prove afresh what holds; exit code 10 when something does not", "obet verify"
+    )
+    verify.add_argument("devices", nargs="*", metavar="DEVICE")
+    _json(verify)
+
+    vault = _group(commands, "vault", "what Vault is to hold, and its drift")
+    bootstrap = _command(
+        vault,
+        "bootstrap",
+        "an administrator's first set-up; the token comes on standard input",
+        "vault print token | obet vault bootstrap --revoke-token",
+        function="vault_bootstrap",
+    )
+    bootstrap.add_argument("--revoke-token", action="store_true", help="revoke the administrator's token at the end")
+    bootstrap.add_argument(
+        "--credentials", type=Path, metavar="FOLDER", help="write this node's login material there (tmpfs only)"
+    )
+    drift = _command(
+        vault, "plan", "what differs; exit code 2 when something does", "obet vault plan --json", function="vault_plan"
+    )
+    _json(drift)
+    apply = _command(
+        vault,
+        "apply",
+        "write what contracts and clock call for (a timer's job)",
+        "obet vault apply",
+        function="vault_apply",
+    )
+    _json(apply)
+    credential = _command(
+        vault,
+        "credential",
+        "the registrar hands out a node's login material",
+        "obet vault credential obet-node-node1 --to /run/obet/credentials",
+        function="vault_credential",
+    )
+    credential.add_argument("role", help="an AppRole role of ours")
+    credential.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a folder on tmpfs")
+
+    secret = _group(commands, "secret", "secrets of a device")
+    login = _command(
+        secret,
+        "login",
+        "take the customer's initial login; the password comes on standard input",
+        "obet secret login d-3f8k2m9q0t --user setup",
+        function="secret_login",
+    )
+    login.add_argument("device", metavar="DEVICE")
+    login.add_argument("--user", required=True)
+
+    handover = _group(commands, "handover", "the customer's own access")
+    confirm = _command(
+        handover,
+        "confirm",
+        "the customer has logged in with his own key",
+        "obet handover confirm d-3f8k2m9q0t",
+        function="handover_confirm",
+    )
+    confirm.add_argument("device", metavar="DEVICE")
+
+    audit = _command(
+        commands, "audit", "who read which secret, under which purpose", "obet audit /var/log/vault/audit-1.log"
+    )
+    audit.add_argument("file", type=Path, help="a file audit device's log")
+    audit.add_argument("--run", help="only this run's reads")
+    _json(audit)
+    return parser
+
+
+def _group(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    group = commands.add_parser(name, help=text, description=text)
+    return group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    example: str,
+    function: str | None = None,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=f"example:\n  {example}\n\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=function or name)
+    return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def _at(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--at",
+        type=_instant,
+        metavar="TIME",
+        help="look as of a day or an instant (2027-01-01T12:00:00+02:00); what it shows is never applied",
+    )
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return Moment.parse(text).start("UTC")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day and no instant with an offset") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

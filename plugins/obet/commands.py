@@ -1,0 +1,243 @@
+"""What each command of `obet` does: one call of the core, and its answer for people or for machines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import uuid
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from obet import estate as estates
+from obet.erasure.journal import Step
+from obet.errors import ObetError, ProofError, RunError
+from obet.evidence.promises import Check, as_json, verdicts
+from obet.evidence.verification import open_verifier
+from obet.evidence.verification import verify as look
+from obet.model import Purpose
+from obet.obligations import obligations
+from obet.plan import device_plan
+from obet.run import Run, open_run
+from obet.secret import Secret
+from obet.vault import credentials, device_secrets, names
+from obet.vault.audit import secret_reads
+from obet.vault.desired import desired
+from obet.vault.session import AppRoleCredential, Session
+from obet.vault.state import Change, apply, difference
+
+_DRIFT = 2
+
+
+def due(options: Namespace) -> int:
+    found = obligations(estates.load(options.estate), options.at or datetime.now(UTC))
+    if options.json:
+        return _print_json(msgspec.to_builtins(found))
+    rows = [
+        (
+            o.device,
+            o.state,
+            f"{o.requirement}{f' ({o.purpose})' if o.purpose else ''}",
+            _day(o.since),
+            _day(o.until),
+            f"{o.promise}: {o.cause}",
+        )
+        for o in found
+    ]
+    return _print_table(("DEVICE", "STATE", "WHAT MUST HOLD", "SINCE", "UNTIL", "WHY"), rows)
+
+
+def plan(options: Namespace) -> int:
+    """A look without Vault: the CA's key and our source address are left to the run that applies."""
+    estate = estates.load(options.estate)
+    found = obligations(estate, options.at or datetime.now(UTC))
+    devices = {device.id: device for customer in estate.customers.values() for device in customer.devices.values()}
+    for unknown in set(options.devices) - set(devices):
+        raise RunError(f"{unknown}: is no device of this estate")
+    plans = [
+        device_plan(estate, devices[name], found, granted=(), ca_public_key="", our_source=None, done=()).variables()
+        for name in options.devices or devices
+    ]
+    if options.json:
+        return _print_json(plans)
+    for one in plans:
+        print(
+            f"{one['device']}: until {one['due'] or 'open'}, hard stop {one['hard_stop'] or 'none'}, {one['enforce']}"
+        )
+        print(one["management"]["text"])
+    return 0
+
+
+def verify(options: Namespace) -> int:
+    run = open_verifier(options.estate)
+    try:
+        checks = look(run, options.devices)
+    finally:
+        run.close()
+    if options.json:
+        _print_json({"run": run.id, "at": run.now.isoformat(), **as_json(checks)})
+    else:
+        print_promises(checks)
+    return ProofError.exit_code if any(check.passed is False for check in checks) else 0
+
+
+def print_promises(checks: Sequence[Check]) -> None:
+    """Each check that ran, then the ten promises."""
+    marks = {True: "ok", False: "FAILED", None: "open"}
+    for check in checks:
+        print(f"{marks[check.passed]:7}{check.promise:15}{check.where:14}{check.proof}: {check.seen}")
+    print()
+    words = {True: "holds", False: "BROKEN", None: "not shown"}
+    rows = [
+        (v.name, words[v.holds], str(v.checks), "; ".join([*(f["remedy"] for f in v.failures), *v.missing]))
+        for v in verdicts(checks)
+    ]
+    _print_table(("PROMISE", "STATE", "CHECKS", "MISSING"), rows)
+
+
+def vault_bootstrap(options: Namespace) -> int:
+    """With an administrator's token, from standard input: never in arguments or environment."""
+    estate = estates.load(options.estate)
+    token = sys.stdin.readline().strip()
+    if not token:
+        raise RunError("no token on standard input: pipe an administrator's token in")
+    session = Session(estate.settings.vault, str(uuid.uuid4()), token)
+    try:
+        changes = difference(session, desired(estate, ()))
+        apply(session, [change for change in changes if change.base])
+        print(f"{len(changes)} made" if changes else "nothing to do")
+        if options.credentials:
+            for role in (names.REGISTRAR, names.VERIFIER, names.node_role(estate.control_node)):
+                _hand_out(session, role, options)
+    finally:
+        if options.revoke_token:
+            session.close()
+    return 0
+
+
+def _hand_out(session: Session, role: str, options: Namespace) -> None:
+    place = f"auth/{session.settings.approle_mount}/role/{role}"
+    role_id = session.get(f"{place}/role-id")
+    if role_id is None:
+        raise RunError(f"{role}: is no AppRole role: `obet vault bootstrap` makes ours")
+    secret_id = session.put(f"{place}/secret-id", {})
+    credential = AppRoleCredential(role_id["role_id"], secret_id["secret_id"])
+    credentials.save(options.credentials, role, credential)
+
+
+def vault_credential(options: Namespace) -> int:
+    run = open_run(options.estate, names.REGISTRAR)
+    try:
+        options.credentials = options.to
+        _hand_out(run.session, options.role, options)
+    finally:
+        run.close()
+    return 0
+
+
+def vault_plan(options: Namespace) -> int:
+    run = open_run(options.estate, names.REGISTRAR)
+    try:
+        changes = difference(run.session, desired(run.estate, run.grants()))
+    finally:
+        run.close()
+    _print_changes(changes, "to do", options)
+    return _DRIFT if changes else 0
+
+
+def vault_apply(options: Namespace) -> int:
+    """The registrar's run. What only an administrator may mend is reported as drift, and nothing of it is touched."""
+    run = open_run(options.estate, names.REGISTRAR)
+    try:
+        changes = difference(run.session, desired(run.estate, run.grants()))
+        apply(run.session, [change for change in changes if not change.base])
+    finally:
+        run.close()
+    _print_changes(changes, "made", options)
+    return _DRIFT if any(change.base for change in changes) else 0
+
+
+def _print_changes(changes: Sequence[Change], verb: str, options: Namespace) -> None:
+    if options.json:
+        _print_json(
+            [{"action": c.action, "path": c.path, "for": "administrator" if c.base else "registrar"} for c in changes]
+        )
+        return
+    for change in changes:
+        note = "  (drift: an administrator mends it with `obet vault bootstrap`)" if change.base else ""
+        print(f"{change}{note}")
+    print(f"{len(changes)} {verb}" if changes else "nothing to do: Vault is as contracts and clock say")
+
+
+def secret_login(options: Namespace) -> int:
+    """Keeps the customer's initial login; refused once a password of ours is in its place."""
+    password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise RunError("no password on standard input")
+    run = open_run(options.estate)
+    try:
+        run.purpose = Purpose.TECHNICAL
+        customer = run.estate.customer_of(run.device(options.device).id).id
+        found = device_secrets.read(run.child(options.device), customer, options.device)
+        if found.login is not None and found.login.taken_over:
+            raise RunError(f"{options.device}: its login is taken over already: rotate it instead")
+        login = device_secrets.Login(options.user, Secret(password))
+        device_secrets.write(
+            run.child(options.device), customer, options.device, msgspec.structs.replace(found, login=login)
+        )
+    finally:
+        run.close()
+    print(f"{options.device}: kept")
+    return 0
+
+
+def handover_confirm(options: Namespace) -> int:
+    """Records that the customer has logged in with the key that his device's file names."""
+    run = open_run(options.estate)
+    try:
+        _confirm(run, options.device)
+    finally:
+        run.close()
+    print(f"{options.device}: the customer's own access is confirmed")
+    return 0
+
+
+def _confirm(run: Run, device: str) -> None:
+    key = hashlib.sha256(run.device(device).customer_access.public_key.encode()).hexdigest()
+    placed = [e for e in run.journal.entries(device) if e.step is Step.CUSTOMER_ACCESS_PLACED]
+    if not placed or placed[-1].detail.get("key") != key:
+        raise RunError(f"{device}: that key is not in place yet: run playbooks/post_warranty.yml first")
+    run.journal.append(run.id, device, Step.CUSTOMER_ACCESS_CONFIRMED, {"key": key})
+
+
+def audit(options: Namespace) -> int:
+    try:
+        with options.file.open() as lines:
+            reads = [read for read in secret_reads(lines) if options.run in {None, read.run}]
+    except OSError as error:
+        raise ObetError(f"{options.file}: cannot be read: {error.strerror}") from None
+    if options.json:
+        return _print_json(msgspec.to_builtins(reads))
+    rows = [(r.at[:19], "refused" if r.refused else "read", r.path, r.purpose, r.address, r.run) for r in reads]
+    return _print_table(("TIME", "ANSWER", "PATH", "PURPOSE", "FROM", "RUN"), rows)
+
+
+def _print_json(value: Any) -> int:
+    print(json.dumps(value, indent=2))
+    return 0
+
+
+def _print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> int:
+    table = [head, *rows]
+    widths = [max(len(str(row[column])) for row in table) for column in range(len(head))]
+    for row in table:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _day(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%MZ") if moment else "-"

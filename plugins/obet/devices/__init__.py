@@ -1,0 +1,1 @@
+"""The only user of SSH towards devices: identities, probes, logins that must fail."""

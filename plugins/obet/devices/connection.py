@@ -1,0 +1,111 @@
+"""SSH to a device or through a vantage point, with a pinned host key and nothing of this user's own settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import asyncssh
+import msgspec
+
+from obet.devices.identity import Certificate
+from obet.errors import DeviceError
+from obet.model import Address, Device
+from obet.vault.device_secrets import Login
+from obet.vault.names import VANTAGE_PRINCIPAL
+
+TIMEOUT = 3.0  # seconds until "no answer": a device that drops answers never
+_LOGIN_TIMEOUT = 15.0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """How a device answered a login: `detail` names no secret."""
+
+    outcome: Literal["accepted", "refused", "no answer", "closed", "wrong host key"]
+    detail: str = ""
+
+
+def pinned(host_key: str) -> dict[str, Any]:
+    """Options that trust exactly this host key, and take no key, agent or file of the user's."""
+    return {
+        "known_hosts": ([asyncssh.import_public_key(host_key)], [], []),
+        "config": None,
+        "agent_path": None,
+        "x509_trusted_certs": None,
+        "login_timeout": _LOGIN_TIMEOUT,
+        "connect_timeout": TIMEOUT,
+    }
+
+
+@asynccontextmanager
+async def vantage(
+    address: Address, host_key: str, certificate: Certificate
+) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    """A connection to a host that we look from; DeviceError when it cannot be used."""
+    options = pinned(host_key) | {"username": VANTAGE_PRINCIPAL, "client_keys": certificate.client_keys}
+    try:
+        connection = await asyncssh.connect(str(address), **options)
+    except (OSError, asyncssh.Error, TimeoutError) as error:
+        raise DeviceError(f"vantage point {address}: cannot be used: {type(error).__name__}") from None
+    async with connection:
+        yield connection
+
+
+async def try_login(
+    device: Device,
+    address: Address,
+    port: int,
+    credential: Mapping[str, Any],
+    tunnel: asyncssh.SSHClientConnection | None = None,
+    command: str = "true",
+) -> Answer:
+    """One login over a new connection, and one command; `credential` is what asyncssh takes."""
+    options = pinned(device.host_key) | {"client_keys": None, "tunnel": tunnel or ()} | dict(credential)
+    if tunnel is not None:
+        options.pop("connect_timeout")
+    try:
+        async with asyncio.timeout(_LOGIN_TIMEOUT):
+            async with asyncssh.connect(str(address), port, **options) as connection:
+                done = await connection.run(command, check=True)
+                return Answer("accepted", str(done.stdout or ""))
+    except asyncssh.PermissionDenied as error:
+        return Answer("refused", error.reason)
+    except asyncssh.HostKeyNotVerifiable:
+        return Answer("wrong host key", "the device does not show the key that its file pins")
+    except asyncssh.ProcessError as error:
+        return Answer("accepted", f"the command ended with {error.exit_status}")
+    except asyncssh.Error as error:
+        return Answer("closed", type(error).__name__)
+    except (OSError, TimeoutError) as error:
+        return Answer("no answer", type(error).__name__)
+
+
+def with_password(login: Login) -> dict[str, Any]:
+    return {
+        "username": login.user,
+        "password": login.password.reveal(),
+        "preferred_auth": "keyboard-interactive,password",
+    }
+
+
+def with_certificate(account: str, certificate: Certificate) -> dict[str, Any]:
+    return {"username": account, "client_keys": certificate.client_keys, "preferred_auth": "publickey"}
+
+
+async def takes_connection(
+    tunnel: asyncssh.SSHClientConnection, address: Address, port: int
+) -> Literal["open", "refused", "no answer"]:
+    """Whether a TCP connection through `tunnel` gets as far as the device's greeting."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            reader, writer = await tunnel.open_connection(str(address), port)
+            try:
+                return "open" if await reader.read(1) else "refused"
+            finally:
+                writer.close()
+    except asyncssh.ChannelOpenError:
+        return "refused"
+    except (TimeoutError, OSError, asyncssh.Error):
+        return "no answer"

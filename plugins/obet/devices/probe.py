@@ -1,0 +1,99 @@
+"""Who gets in and who does not: new connections from every execution node and every outsider, on both families."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import asyncssh
+import msgspec
+
+from obet.devices.connection import takes_connection, try_login, vantage
+from obet.devices.identity import Certificate
+from obet.errors import DeviceError
+from obet.model import Address, Device, Estate, ExecutionNode, VantagePoint
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt: from where, to which address and port, what must come of it and what came."""
+
+    source: str
+    expected: Literal["gets in", "is refused"]
+    address: str
+    port: int
+    passed: bool | None
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{self.source} to {self.address} port {self.port} {self.expected}: {self.seen}"
+
+
+async def probe(estate: Estate, device: Device, login: dict[str, Any], looking: Certificate) -> list[Probe]:
+    """All probes of a device, at once. `login` is for the nodes; outsiders try without, as far as the greeting."""
+    settings = estate.settings
+    nodes = (_from_node(name, node, device, login, looking) for name, node in settings.nodes.items())
+    outsiders = (_from_outsider(name, host, device, looking) for name, host in settings.outsiders.items())
+    return [found for group in await asyncio.gather(*nodes, *outsiders) for found in group]
+
+
+async def _from_node(
+    name: str, node: ExecutionNode, device: Device, login: dict[str, Any], looking: Certificate
+) -> list[Probe]:
+    async def attempt(tunnel: asyncssh.SSHClientConnection | None, address: Address, port: int) -> Probe:
+        answer = await try_login(device, address, port, login, tunnel)
+        seen = "logged in" if answer.outcome == "accepted" else answer.outcome
+        return Probe(
+            source=name,
+            expected="gets in",
+            address=str(address),
+            port=port,
+            passed=answer.outcome == "accepted",
+            seen=seen,
+        )
+
+    if node.control:
+        return await _each_target(device, node.addresses.both, lambda a, p: attempt(None, a, p))
+    if node.host_key is None:
+        return _not_probed(name, device, node.addresses.both, "gets in", "has no host_key in estate.yml")
+    try:
+        async with vantage(node.addresses.first, node.host_key, looking) as tunnel:
+            return await _each_target(device, node.addresses.both, lambda a, p: attempt(tunnel, a, p))
+    except DeviceError as error:
+        return _not_probed(name, device, node.addresses.both, "gets in", str(error))
+
+
+async def _from_outsider(name: str, host: VantagePoint, device: Device, looking: Certificate) -> list[Probe]:
+    async def attempt(tunnel: asyncssh.SSHClientConnection, address: Address, port: int) -> Probe:
+        seen = await takes_connection(tunnel, address, port)
+        return Probe(
+            source=name, expected="is refused", address=str(address), port=port, passed=seen != "open", seen=seen
+        )
+
+    try:
+        async with vantage(host.addresses.first, host.host_key, looking) as tunnel:
+            return await _each_target(device, host.addresses.both, lambda a, p: attempt(tunnel, a, p))
+    except DeviceError as error:
+        return _not_probed(name, device, host.addresses.both, "is refused", str(error))
+
+
+def _targets(device: Device, own: tuple[Address, ...]) -> list[tuple[Address, int]]:
+    """The device's management ports on each family that the looking host has too."""
+    families = {address.version for address in own}
+    ports = [service.port for service in device.management]
+    return [(address, port) for address in device.addresses.both if address.version in families for port in ports]
+
+
+async def _each_target(
+    device: Device, own: tuple[Address, ...], attempt: Callable[[Address, int], Awaitable[Probe]]
+) -> list[Probe]:
+    return list(await asyncio.gather(*(attempt(address, port) for address, port in _targets(device, own))))
+
+
+def _not_probed(
+    name: str, device: Device, own: tuple[Address, ...], expected: Literal["gets in", "is refused"], why: str
+) -> list[Probe]:
+    return [
+        Probe(source=name, expected=expected, address=str(address), port=port, passed=None, seen=f"not probed: {why}")
+        for address, port in _targets(device, own)
+    ]

@@ -1,0 +1,1 @@
+"""The end of access: a journal that makes every step resumable."""

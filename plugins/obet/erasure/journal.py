@@ -1,0 +1,93 @@
+"""What was done towards the end of access to a device: append-only, fsynced, opaque ids only, no secrets.
+
+It stands once, on the control node, and makes every step resumable: a run that is killed goes on where this one ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from obet.errors import ObetError
+
+
+class Step(StrEnum):
+    """The steps of an ending, in their order."""
+
+    CUSTOMER_ACCESS_PLACED = "customer access placed"
+    CUSTOMER_ACCESS_CONFIRMED = "customer access confirmed"
+    REMOVAL_STARTED = "removal started"
+    ACCESS_REMOVED = "access removed"
+    CREDENTIALS_REFUSED = "credentials refused"
+    SECRETS_DESTROYED = "secrets destroyed"
+    MANAGEMENT_CHANGE_STARTED = "management change started"
+    MANAGEMENT_CHANGE_CONFIRMED = "management change confirmed"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line. `detail` holds digests, counts and public keys' fingerprints, never a value that is secret."""
+
+    at: datetime
+    run: str
+    device: str
+    step: Step
+    detail: Mapping[str, str | int] = {}
+
+
+class Journal:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of_this_node(cls, environment: Mapping[str, str]) -> Journal:
+        """Under systemd's STATE_DIRECTORY, else XDG_STATE_HOME/obet, else ~/.local/state/obet."""
+        state = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        return cls(Path(environment.get("STATE_DIRECTORY") or f"{state}/obet") / "journal.jsonl")
+
+    def append(self, run: str, device: str, step: Step, detail: Mapping[str, str | int] | None = None) -> None:
+        """On disk when this returns."""
+        entry = Entry(at=datetime.now(UTC), run=run, device=device, step=step, detail=detail or {})
+        line = msgspec.json.encode(entry) + b"\n"
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.path.open("a+b") as file:
+            flock(file, LOCK_EX)
+            self._drop_torn_line(file)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def entries(self, device: str | None = None) -> list[Entry]:
+        """All entries, or those of one device. A last line cut short by a power cut is no entry."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_bytes().split(b"\n")
+        found = [self._entry(number, line) for number, line in enumerate(lines[:-1], start=1) if line]
+        return [entry for entry in found if device in {None, entry.device}]
+
+    def steps(self, device: str) -> frozenset[Step]:
+        return frozenset(entry.step for entry in self.entries(device))
+
+    def ended(self) -> frozenset[str]:
+        """The devices whose ending is done: nothing is granted for them any more."""
+        return frozenset(entry.device for entry in self.entries() if entry.step is Step.SECRETS_DESTROYED)
+
+    @staticmethod
+    def _drop_torn_line(file: BinaryIO) -> None:
+        """What a power cut left half written was never on record."""
+        file.seek(0)
+        whole = file.read()
+        file.truncate(whole.rfind(b"\n") + 1)
+
+    def _entry(self, number: int, line: bytes) -> Entry:
+        try:
+            return msgspec.convert(json.loads(line), Entry)
+        except (ValueError, msgspec.ValidationError):
+            raise ObetError(f"{self.path}:{number}: is damaged: restore the journal before going on") from None

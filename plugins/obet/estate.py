@@ -1,0 +1,89 @@
+"""The only reader of contracts: a folder becomes an `Estate`, or one line says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from obet import documents
+from obet.errors import EstateError
+from obet.model import Contract, Customer, Device, Estate, EstateSettings, is_id
+
+
+def load(folder: Path) -> Estate:
+    """The estate under `folder` (estate.yml, customers/<id>/contract.yml, customers/<id>/devices/<id>.yml).
+
+    EstateError names file and line of the first thing that is wrong; nothing is loaded then.
+    """
+    settings = documents.read(folder / "estate.yml", EstateSettings)
+    customers: dict[str, Customer] = {}
+    for place in _entries(folder / "customers"):
+        if not place.is_dir() or not is_id("c", place.name):
+            raise EstateError(
+                f"{place}: is not a customer's folder: c- and ten characters of 0-9 a-z without i, l, o, u"
+            )
+        customers[place.name] = _customer(place, settings)
+    _each_device_once(folder, customers)
+    return Estate(settings=settings, customers=customers)
+
+
+def folder_among(sources: Iterable[str]) -> Path | None:
+    """The estate's folder among Ansible's inventory sources: where one names, or holds, an obet.yml."""
+    for source in map(Path, sources):
+        if source.name == "obet.yml":
+            return source.parent
+        if (source / "obet.yml").is_file():
+            return source
+    return None
+
+
+def _customer(place: Path, settings: EstateSettings) -> Customer:
+    path = place / "contract.yml"
+    contract = documents.read(path, Contract)
+    if contract.id != place.name:
+        raise EstateError(f"{path}: id: is {contract.id}, but its folder is {place.name}")
+    devices = {device.id: device for device in map(_device, _entries(place / "devices"))}
+    for service in contract.services:
+        for device in service.devices:
+            if device not in devices:
+                raise EstateError(f"{path}: service {service.id}: names {device}, which has no file under devices/")
+    known = {service.id for service in contract.services}
+    for record in contract.agreement:
+        _agreement_is_known(path, record.version, record.digest, settings)
+        for service_id in record.services:
+            if service_id not in known:
+                raise EstateError(f"{path}: agreement: names service {service_id}, which the contract has not")
+    return Customer(contract=contract, devices=devices)
+
+
+def _device(path: Path) -> Device:
+    device = documents.read(path, Device)
+    if path.name != f"{device.id}.yml":
+        raise EstateError(f"{path}: id: is {device.id}, so the file must be {device.id}.yml")
+    return device
+
+
+def _agreement_is_known(path: Path, version: str, digest: str, settings: EstateSettings) -> None:
+    agreement = settings.agreements.get(version)
+    if agreement is None:
+        raise EstateError(f"{path}: agreement: version {version!r} is not under `agreements` in estate.yml")
+    if agreement.digest != digest:
+        raise EstateError(f"{path}: agreement: the digest is not that of version {version!r} in estate.yml")
+
+
+def _each_device_once(folder: Path, customers: dict[str, Customer]) -> None:
+    seen: dict[str, str] = {}
+    for customer in customers.values():
+        for device in customer.devices:
+            if device in seen:
+                raise EstateError(
+                    f"{folder}: device {device} is {seen[device]}'s and {customer.id}'s: ids are given once"
+                )
+            seen[device] = customer.id
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in `folder`, sorted, without hidden files; nothing when there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))

@@ -1,0 +1,1 @@
+"""Proof: what was asked afresh of devices and of Vault, promise by promise."""

@@ -1,0 +1,194 @@
+"""Asks devices and Vault afresh whether the promises hold. Changes nothing; a value that it reads it forgets at once.
+
+It looks through an account that can only look, and its proof of the rules shares no code with what renders them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from obet.access.proof import counter, prove
+from obet.devices.connection import try_login, with_certificate
+from obet.devices.identity import Certificate
+from obet.devices.probe import Probe, probe
+from obet.erasure.journal import Step
+from obet.errors import ObetError, ProofError, VaultDeniedError
+from obet.evidence.promises import Check
+from obet.model import Customer, Device, Purpose
+from obet.obligations import Requirement
+from obet.plan import READ_ACCOUNT
+from obet.run import Run, open_run
+from obet.vault import credentials, names
+from obet.vault.session import Session
+
+_RULES = "sudo -n /usr/sbin/nft -j list ruleset"
+_TABLE, _COUNTER = "obet_management", "denied"
+
+
+def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str] = os.environ) -> list[Check]:
+    """All checks for these devices, or for all of the estate. `run` is open in the verifier's role."""
+    wanted = set(devices)
+    pairs = [
+        (customer, device)
+        for customer in run.estate.customers.values()
+        for device in customer.devices.values()
+        if not wanted or device.id in wanted
+    ]
+    technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
+    checks = asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical]))
+    checks += _consent(run, pairs, environment)
+    for _, device in pairs:
+        if run.journal.steps(device.id) & {Step.CREDENTIALS_REFUSED, Step.SECRETS_DESTROYED}:
+            checks += _ended(run, device)
+    return checks
+
+
+def open_verifier(folder: Path, environment: Mapping[str, str] = os.environ) -> Run:
+    """A run in the verifier's role, which can look and sign for looking, and nothing else."""
+    return open_run(folder, names.VERIFIER, environment)
+
+
+# fixed-ip
+
+
+async def _restricted(run: Run, pairs: list[tuple[Customer, Device]]) -> list[Check]:
+    found = await asyncio.gather(*(_device(run, customer, device) for customer, device in pairs))
+    return [check for group in found for check in group]
+
+
+async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
+    """Rules, probes, and the device's own count of what it denied meanwhile."""
+    if device.enforce == "observe":
+        return [_fixed_ip("the device's own rules let no other source match", device, None, "only observed so far")]
+    try:
+        reading = run.identity.sign(run.session, names.reader(customer.id), [names.read_principal(device.id)])
+        looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
+        before = await _rules(device, reading)
+        probes = await probe(run.estate, device, with_certificate(READ_ACCOUNT, reading), looking)
+        after = await _rules(device, reading)
+        rules = [_proven(run, device, before)]
+    except ObetError as error:
+        return [_fixed_ip("the device's own rules let no other source match", device, False, str(error))]
+    return [*rules, *(_probed(device, found) for found in probes), _counted(device, before, after, probes)]
+
+
+async def _rules(device: Device, reading: Certificate) -> str:
+    answer = await try_login(
+        device,
+        device.addresses.first,
+        device.management[0].port,
+        with_certificate(READ_ACCOUNT, reading),
+        command=_RULES,
+    )
+    if answer.outcome != "accepted":
+        raise ProofError(f"{device.id}: its rules cannot be read: {answer.outcome} {answer.detail}".rstrip())
+    return answer.detail
+
+
+def _proven(run: Run, device: Device, rules: str) -> Check:
+    # Straight from the estate: what the rules were rendered from is not asked.
+    nodes = [a for node in run.estate.settings.nodes.values() for a in (node.addresses.ipv4, node.addresses.ipv6) if a]
+    others = [a for host in device.co_managers for a in (host.ipv4, host.ipv6) if a]
+    findings = prove(rules, [*nodes, *others], [service.port for service in device.management])
+    seen = "; ".join(finding.what for finding in findings) or f"{len(nodes)} addresses of ours, {len(others)} of others"
+    return _fixed_ip("the device's own rules let no other source match", device, not findings, seen)
+
+
+def _probed(device: Device, found: Probe) -> Check:
+    proof = "the fixed addresses get in" if found.expected == "gets in" else "outsiders do not get in"
+    return _fixed_ip(proof, device, found.passed, f"{found.source} to {found.address}: {found.seen}")
+
+
+def _counted(device: Device, before: str, after: str, probes: Iterable[Probe]) -> Check:
+    """Silence alone could be a broken network: the device must have counted each outsider's attempt."""
+    first, second = counter(before, _TABLE, _COUNTER), counter(after, _TABLE, _COUNTER)
+    attempts = sum(p.expected == "is refused" and p.passed is True for p in probes)
+    if first is None or second is None or not attempts:
+        return _fixed_ip("the device itself counted what it denied", device, None, "no counter or no attempt")
+    seen = f"{second - first} packets denied during {attempts} attempts"
+    return _fixed_ip("the device itself counted what it denied", device, second - first >= attempts, seen)
+
+
+def _fixed_ip(proof: str, device: Device, passed: bool | None, seen: str) -> Check:
+    remedy = "" if passed else f"ansible-playbook playbooks/restrict_access.yml --limit {device.id}"
+    return Check(promise="fixed-ip", proof=proof, where=device.id, passed=passed, seen=seen, remedy=remedy)
+
+
+# consent
+
+
+def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mapping[str, str]) -> list[Check]:
+    """Reads as a job would, as this node, for a device of each customer: with a valid record, and without."""
+    role = names.node_role(run.estate.control_node)
+    credential = credentials.load(credentials.directory(environment), role)
+    node = Session.login(run.estate.settings.vault, run.id, credential)
+    forbidden = {o.device for o in run.obligations() if o.requirement is Requirement.ACCESS_FORBIDDEN}
+    technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
+    try:
+        return [
+            _read_as_a_job(node, customer, device, allowed=device.id in technical)
+            for customer, device in pairs
+            if device.id in technical | forbidden
+        ]
+    finally:
+        node.close()
+
+
+def _read_as_a_job(node: Session, customer: Customer, device: Device, *, allowed: bool) -> Check:
+    proof = "a job with a valid record is served by Vault" if allowed else "a job without one is refused by Vault"
+    path = f"{node.settings.kv_mount}/data/{names.device_secret(customer.id, device.id)}"
+    job = None
+    try:
+        job = node.child(names.token_role(Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer.id))
+        served = job.get(path) is not None
+        seen = "read" if served else "nothing there"
+        passed = served if allowed else False
+    except VaultDeniedError:
+        passed, seen = not allowed, "403"
+    finally:
+        if job is not None:
+            job.close()
+    remedy = "" if passed else "obet vault apply"
+    return Check(promise="consent", proof=proof, where=device.id, passed=passed, seen=seen, remedy=remedy)
+
+
+# post-warranty
+
+
+def _ended(run: Run, device: Device) -> list[Check]:
+    """What the ending saw, from its journal, and what Vault says now."""
+    customer = run.estate.customer_of(device.id).id
+    entries = {entry.step: entry for entry in run.journal.entries(device.id)}
+    refused = entries.get(Step.CREDENTIALS_REFUSED)
+    seen = f"{refused.detail.get('tried')} tried at {refused.at:%Y-%m-%d %H:%M:%S}Z" if refused else "not tried"
+    kept = _kept(run.session, customer, device.id)
+    return [
+        _post_warranty("the device refuses each old credential", device, True if refused else None, seen),
+        _post_warranty(
+            "Vault holds no secret and no grant for the device", device, not kept, "; ".join(kept) or "404, no grant"
+        ),
+    ]
+
+
+def _kept(session: Session, customer: str, device: str) -> list[str]:
+    kv, ssh = session.settings.kv_mount, session.settings.ssh_mount
+    found = []
+    if session.get(f"{kv}/metadata/{names.device_secret(customer, device)}") is not None:
+        found.append("its secrets")
+    for purpose in Purpose:
+        name = names.grant(purpose, customer)
+        policy = session.get(f"sys/policies/acl/{name}")
+        role = session.get(f"{ssh}/roles/{name}")
+        if policy and device in str(policy.get("policy")):
+            found.append(f"policy {name}")
+        if role and device in str(role.get("allowed_users")):
+            found.append(f"SSH role {name}")
+    return found
+
+
+def _post_warranty(proof: str, device: Device, passed: bool | None, seen: str) -> Check:
+    remedy = "" if passed else f"ansible-playbook playbooks/post_warranty.yml --limit {device.id}; obet vault apply"
+    return Check(promise="post-warranty", proof=proof, where=device.id, passed=passed, seen=seen, remedy=remedy)

@@ -1,0 +1,50 @@
+"""An estate's devices as Ansible hosts: groups and variables, none of them secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from obet import estate as estates
+from obet.model import Customer, Device
+from obet.plan import ACCOUNT
+from obet.run import DIRECTORY_VARIABLE
+
+# OpenSSH itself puts the run's directory in (ssh_config(5), ENVIRONMENT VARIABLES); without a run it refuses to start.
+_RUN = f"${{{DIRECTORY_VARIABLE}}}"
+
+
+def hosts(folder: Path) -> dict[str, tuple[tuple[str, ...], dict[str, Any]]]:
+    """By device id: the groups it is in and its variables; EstateError as the loader says."""
+    return {
+        device.id: (("obet", device.platform, customer.id.replace("-", "_")), _variables(customer, device))
+        for customer in estates.load(folder).customers.values()
+        for device in customer.devices.values()
+    }
+
+
+def _variables(customer: Customer, device: Device) -> dict[str, Any]:
+    return {
+        "ansible_host": str(device.addresses.first),
+        "ansible_port": device.management[0].port,
+        "ansible_user": ACCOUNT,
+        "ansible_control_path": f"{_RUN}/control-{device.id}",  # a Unix socket's path has room for 108 characters
+        "ansible_ssh_common_args": _ssh_options(customer),
+        "obet_customer": customer.id,
+        "obet_enforce": device.enforce,
+    }
+
+
+def _ssh_options(customer: Customer) -> str:
+    options = {
+        "IdentityAgent": f"{_RUN}/agent",
+        "IdentitiesOnly": "yes",
+        "IdentityFile": f"{_RUN}/key.pub",
+        "CertificateFile": f"{_RUN}/{customer.id}-cert.pub",
+        "UserKnownHostsFile": f"{_RUN}/known_hosts",
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "ForwardAgent": "no",
+    }
+    return "-F none " + " ".join(f"-o {key}={value}" for key, value in options.items())

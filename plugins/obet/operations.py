@@ -1,0 +1,152 @@
+"""What a task of a playbook asks of a run: one function each, device in, plain values out, no secret among them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from obet.devices.connection import Answer, try_login, with_certificate, with_password
+from obet.devices.probe import probe
+from obet.erasure.journal import Step
+from obet.errors import DeviceError, PolicyError, RunError
+from obet.plan import ACCOUNT, READ_ACCOUNT
+from obet.run import Run
+from obet.vault import device_secrets, names
+
+Values = dict[str, Any]
+
+
+def plan(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """The device's finished plan as the fact `obet_plan`; with `required`, no grant of this purpose is an error."""
+    found = run.plan(device)
+    granted = run.purpose in found.purposes
+    why = "" if granted else f"{device}: passed over: no {run.purpose} access now; `obet due` says why"
+    if not granted and options.get("required", True):
+        raise RunError(why)
+    if granted:
+        run.child(device)  # Vault's word counts, not ours: 403 here ends the play for this host
+    facts = found.variables() | {"digest": found.digest, "granted": granted, "why": why, "run": run.id}
+    return {"ansible_facts": {"obet_plan": facts}}
+
+
+def try_own_login(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Whether the device takes our own certificate: `outcome` is accepted or refused; anything else is an error."""
+    found = run.device(device)
+    login = with_certificate(ACCOUNT, run.certificate(device))
+    answer = asyncio.run(try_login(found, found.addresses.first, found.management[0].port, login))
+    if answer.outcome not in {"accepted", "refused"}:
+        raise DeviceError(f"{device}: {answer.outcome}: {answer.detail}")
+    return {"outcome": answer.outcome}
+
+
+def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Step 3 of the commit protocol: new logins from every node get in, outsiders do not; any doubt is an error."""
+    found = run.device(device)
+    login = with_certificate(ACCOUNT, run.certificate(device))
+    looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
+    probes = asyncio.run(probe(run.estate, found, login, looking))
+    exempt = set(options.get("nodes_down", ()))
+    doubts = [p for p in probes if p.passed is False or (p.passed is None and p.expected == "gets in")]
+    doubts = [p for p in doubts if p.source not in exempt]
+    if doubts:
+        raise DeviceError(f"{device}: not confirmed, the device reverts by itself: {'; '.join(map(str, doubts))}")
+    return {"probes": [str(p) for p in probes]}
+
+
+def take_over_prepare(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Makes the next password and writes it to Vault before the device gets it. `needed` is false when it is ours."""
+    customer = run.estate.customer_of(device).id
+    found = device_secrets.read(run.child(device), customer, device)
+    if found.login is None:
+        raise RunError(f"{device}: Vault holds no login of the customer's: `obet secret login {device}` takes it")
+    if found.login.taken_over:
+        return {"needed": False}
+    if found.next_password is None:
+        with_next = msgspec.structs.replace(found, next_password=device_secrets.generate())
+        device_secrets.write(run.child(device), customer, device, with_next)
+    return {"needed": True, "changed": True}
+
+
+def take_over_complete(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Makes the next password the login's: the device was seen to take it and to refuse the old one."""
+    customer = run.estate.customer_of(device).id
+    found = device_secrets.read(run.child(device), customer, device)
+    if found.login is None or found.next_password is None:
+        raise RunError(f"{device}: no password is being introduced: nothing to complete")
+    login = msgspec.structs.replace(found.login, password=found.next_password, taken_over=True)
+    completed = msgspec.structs.replace(found, login=login, next_password=None)
+    device_secrets.write(run.child(device), customer, device, completed)
+    return {"changed": True}
+
+
+def service_secrets(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Makes each service secret that the device's file names and Vault has not yet."""
+    customer, wanted = run.estate.customer_of(device).id, run.device(device).service_secrets
+    found = device_secrets.read(run.child(device), customer, device)
+    missing = {secret.name: device_secrets.generate() for secret in wanted if secret.name not in found.services}
+    if missing:
+        grown = msgspec.structs.replace(found, services={**found.services, **missing})
+        device_secrets.write(run.child(device), customer, device, grown)
+    return {"changed": bool(missing), "made": sorted(missing)}
+
+
+def logins_refused(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Tries logins that must not work any more; DeviceError unless the device itself refuses every one.
+
+    `which: replaced` (while access goes on): passwords that came before the present one. `which: all` (access has
+    ended): every password Vault ever held, and a valid certificate for each account of ours.
+    """
+    found, customer = run.device(device), run.estate.customer_of(device).id
+    logins = device_secrets.every_login(run.child(device), customer, device)
+    attempts = {f"password {n} of {login.user}": with_password(login) for n, login in enumerate(logins, start=1)}
+    if options["which"] == "replaced":
+        attempts = dict(list(attempts.items())[:-1])
+    else:
+        attempts |= _certificates(run, device)
+    port = found.management[0].port
+    answers = asyncio.run(_try_all(run, device, attempts, port))
+    accepted = [f"{name}: {answer.outcome}" for name, answer in answers.items() if answer.outcome != "refused"]
+    if accepted:
+        raise DeviceError(f"{device}: not shown to be refused: {'; '.join(accepted)}")
+    if options["which"] == "all":
+        record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": {"tried": len(answers)}})
+    return {"refused": sorted(answers)}
+
+
+def _certificates(run: Run, device: str) -> dict[str, dict[str, Any]]:
+    """Fresh certificates, valid but for the device's own word, for both accounts of ours."""
+    customer, session = run.estate.customer_of(device).id, run.child(device)
+    assert run.purpose is not None  # noqa: S101 - child() has refused a play without one
+    signed = {
+        ACCOUNT: run.identity.sign(session, names.grant(run.purpose, customer), [device]),
+        READ_ACCOUNT: run.identity.sign(session, names.reader(customer), [names.read_principal(device)]),
+    }
+    return {f"certificate for {name}": with_certificate(name, found) for name, found in signed.items()}
+
+
+async def _try_all(run: Run, device: str, attempts: Mapping[str, Mapping[str, Any]], port: int) -> dict[str, Answer]:
+    """One after the other: a server under a rush of failures drops connections instead of answering."""
+    found = run.device(device)
+    return {name: await try_login(found, found.addresses.first, port, attempt) for name, attempt in attempts.items()}
+
+
+def destroy_secrets(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Destroys the device's secrets in Vault, after the device was seen to refuse them, and sees the 404."""
+    if Step.CREDENTIALS_REFUSED not in run.journal.steps(device):
+        raise PolicyError(f"{device}: its old logins were not yet shown to be refused: nothing is destroyed")
+    session = run.child(device)
+    device_secrets.destroy(session, run.estate.customer_of(device).id, device)
+    record(run, device, {"step": Step.SECRETS_DESTROYED})
+    return {"changed": True}
+
+
+def record(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Writes a step to the journal; with `once`, not again when it stands there already."""
+    step = Step(options["step"])
+    if options.get("once", True) and step in run.journal.steps(device):
+        return {"changed": False}
+    run.journal.append(run.id, device, step, options.get("detail"))
+    return {"changed": True}

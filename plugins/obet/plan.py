@@ -1,0 +1,129 @@
+"""What is to be done on one device, finished: roles receive it and decide nothing. Pure; no secret is in it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import rfc8785
+
+from obet.access import nftables
+from obet.access.policy import management_policy
+from obet.model import Address, CustomerAccess, Device, Estate, Purpose, ServiceSecret
+from obet.obligations import Grant, Obligation, Requirement
+from obet.vault import names
+
+ACCOUNT = "obet"
+READ_ACCOUNT = "obet-read"
+REVERT_SECONDS = 60
+
+
+class Management(msgspec.Struct, frozen=True, kw_only=True):
+    """The management rules as text, their digest, and how long the device waits for a confirmation."""
+
+    text: str
+    sha256: str
+    table: str
+    revert_seconds: int
+    sources: tuple[str, ...]
+    ports: tuple[int, ...]
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """An account of ours on a device: who may log in to it, and what it may run as root."""
+
+    name: str
+    principal: str
+    commands: tuple[str, ...]
+
+
+class DevicePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Ids, texts and digests only; `purposes` are those that Vault grants now."""
+
+    customer: str
+    device: str
+    purposes: tuple[Purpose, ...]
+    due: str | None
+    hard_stop: str | None
+    enforce: str
+    management: Management
+    accounts: tuple[Account, ...]
+    ca_public_key: str
+    customer_access: CustomerAccess
+    service_secrets: tuple[ServiceSecret, ...]
+    done: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan's canonical JSON (RFC 8785)."""
+        return hashlib.sha256(rfc8785.dumps(self.variables())).hexdigest()
+
+    def variables(self) -> dict[str, Any]:
+        """The plan as plain values, for a playbook."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+
+def device_plan(
+    estate: Estate,
+    device: Device,
+    found: Iterable[Obligation],
+    *,
+    granted: Iterable[Grant],
+    ca_public_key: str,
+    our_source: Address | None,
+    done: Iterable[str],
+) -> DevicePlan:
+    """The plan of `device`; PolicyError when its management policy would be unsafe."""
+    own = [o for o in found if o.device == device.id]
+    policy = management_policy(estate, device, our_source)
+    text = nftables.render(policy)
+    return DevicePlan(
+        customer=estate.customer_of(device.id).id,
+        device=device.id,
+        purposes=tuple(sorted(grant.purpose for grant in granted if grant.device == device.id)),
+        due=_time(_until(own, Purpose.TECHNICAL)),
+        hard_stop=_time(_until(own, Purpose.ENDING)),
+        enforce=device.enforce,
+        management=Management(
+            text=text,
+            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            table=nftables.TABLE,
+            revert_seconds=REVERT_SECONDS,
+            sources=tuple(map(str, policy.sources)),
+            ports=policy.ports,
+        ),
+        accounts=_accounts(device),
+        ca_public_key=ca_public_key,
+        customer_access=device.customer_access,
+        service_secrets=device.service_secrets,
+        done=tuple(sorted(done)),
+    )
+
+
+def _accounts(device: Device) -> tuple[Account, ...]:
+    """One that works and one that only looks: the verifier needs no more than the rules' text."""
+    return (
+        Account(name=ACCOUNT, principal=device.id, commands=("ALL",)),
+        Account(name=READ_ACCOUNT, principal=names.read_principal(device.id), commands=READ_COMMANDS),
+    )
+
+
+READ_COMMANDS = ("/usr/sbin/nft -j list ruleset", "/usr/sbin/sshd -T")
+
+
+def _until(own: Iterable[Obligation], purpose: Purpose) -> datetime | None:
+    return next((o.until for o in own if o.requirement is Requirement.ACCESS_ALLOWED and o.purpose is purpose), None)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def as_table(plan: Mapping[str, Any]) -> str:
+    """A plan's variables for people: one line a field, the management rules as they will stand."""
+    head = [f"{key}: {plan[key]}" for key in ("device", "purposes", "due", "hard_stop", "enforce", "done")]
+    return "\n".join([*head, "", plan["management"]["text"]])

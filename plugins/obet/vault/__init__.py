@@ -1,0 +1,1 @@
+"""The only user of hvac: sessions, what Vault is to hold, the secrets of devices."""

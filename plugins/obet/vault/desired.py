@@ -1,0 +1,203 @@
+"""What Vault is to hold: pure, from the estate and the grants that its obligations call for.
+
+The base (mounts, audit, login roles, fixed policies) is written once by an administrator; the registrar writes only
+what follows from contracts and clock (policies and SSH roles of purposes) and reports drift in the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from itertools import groupby
+from typing import Any, Literal
+
+import msgspec
+
+from obet.model import Address, Estate, Purpose
+from obet.obligations import Grant
+from obet.vault import names
+
+_MINUTES = 60
+TOKEN_LIFE = 15 * _MINUTES
+CERTIFICATE_LIFE = 5 * _MINUTES
+# A name that no option has: an empty list would let the caller ask for any.
+_NO_OPTION = "none@obet"
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One thing in Vault: where it stands, what it must say, and who may write it."""
+
+    kind: Literal["mount", "auth", "audit", "ssh-ca", "plain"]
+    path: str
+    body: Mapping[str, Any]
+    base: bool = True
+
+
+def desired(estate: Estate, granted: Iterable[Grant]) -> tuple[Resource, ...]:
+    """All resources, in the order in which they can be made."""
+    return (*_base(estate), *_granted(estate, sorted(granted)))
+
+
+def _base(estate: Estate) -> Iterable[Resource]:
+    vault = estate.settings.vault
+    for number, path in enumerate(vault.audit_files, start=1):
+        yield Resource("audit", f"obet-{number}", {"type": "file", "options": {"file_path": path}})
+    yield Resource("mount", vault.kv_mount, {"type": "kv", "options": {"version": "2"}, "description": "obet"})
+    yield Resource("mount", vault.ssh_mount, {"type": "ssh", "description": "obet"})
+    # With lockout, six wrong secret ids from elsewhere would keep the node itself out.
+    lockout = {"user_lockout_disable": True}
+    yield Resource("auth", vault.approle_mount, {"type": "approle", "config": {"user_lockout_config": lockout}})
+    yield Resource("plain", f"{vault.kv_mount}/config", {"max_versions": 20})
+    yield Resource("ssh-ca", f"{vault.ssh_mount}/config/ca", {})
+    for name, paths in _fixed_policies(estate).items():
+        yield _policy(name, paths, base=True)
+    for name, policy, addresses in _logins(estate):
+        yield Resource("plain", f"auth/{vault.approle_mount}/role/{name}", _login(policy, addresses))
+    for purpose in Purpose:
+        yield Resource("plain", f"auth/token/roles/{names.token_role(purpose)}", _token_role(purpose))
+    forwarding = {"permit-port-forwarding": ""}
+    control = estate.settings.nodes[estate.control_node].addresses.both
+    yield _ssh_role(estate, names.VANTAGE, [names.VANTAGE_PRINCIPAL], control, forwarding, base=True)
+
+
+def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
+    """Policy and SSH role for each customer and purpose, naming just the devices that are granted now."""
+    vault = estate.settings.vault
+    fixed = estate.fixed_addresses
+    for (customer, purpose), group in groupby(sorted(granted, key=_holder), key=_holder):
+        devices = [grant.device for grant in group]
+        name = names.grant(Purpose(purpose), customer)
+        paths = {f"{vault.ssh_mount}/sign/{role}": ["update"] for role in (name, names.reader(customer))}
+        for device in devices:
+            secret = names.device_secret(customer, device)
+            paths |= _secret_paths(Purpose(purpose), vault.kv_mount, secret)
+        yield _policy(name, paths, base=False)
+        yield _ssh_role(estate, name, devices, fixed, {"permit-pty": ""})
+    for customer, group in groupby(granted, key=lambda grant: grant.customer):
+        principals = sorted({names.read_principal(grant.device) for grant in group})
+        yield _ssh_role(estate, names.reader(customer), principals, fixed, {})
+
+
+def _holder(grant: Grant) -> tuple[str, str]:
+    return grant.customer, grant.purpose.value
+
+
+def _secret_paths(purpose: Purpose, mount: str, secret: str) -> dict[str, list[str]]:
+    if purpose is Purpose.TECHNICAL:
+        return {f"{mount}/data/{secret}": ["create", "read", "update"]}
+    return {f"{mount}/data/{secret}": ["read"], f"{mount}/metadata/{secret}": ["read", "delete"]}
+
+
+def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
+    vault = estate.settings.vault
+    kv, ssh, approle = vault.kv_mount, vault.ssh_mount, f"auth/{vault.approle_mount}/role"
+    looking = {
+        "sys/policies/acl": ["list"],
+        f"sys/policies/acl/{names.LABEL}*": ["read"],
+        f"{ssh}/roles": ["list"],
+        f"{ssh}/roles/{names.LABEL}*": ["read"],
+        f"{ssh}/config/ca": ["read"],
+    }
+    own = {f"sys/policies/acl/{names.token_role(p)}-*": ["create", "read", "update", "delete"] for p in Purpose}
+    handing_out = {f"{approle}/{name}/{part}": caps for name, _, _ in _logins(estate) for part, caps in _CREDENTIAL}
+    return {
+        names.REGISTRAR: {
+            **looking,
+            **own,
+            **handing_out,
+            "sys/mounts": ["read"],
+            "sys/auth": ["read"],
+            "sys/audit": ["read", "sudo"],
+            f"{kv}/config": ["read"],
+            f"{approle}/{names.LABEL}*": ["read"],
+            f"auth/token/roles/{names.LABEL}*": ["read"],
+            f"{ssh}/roles/{names.LABEL}*": ["create", "read", "update", "delete"],
+        },
+        names.NODE: {
+            **{f"auth/token/create/{names.token_role(purpose)}": ["update"] for purpose in Purpose},
+            f"{ssh}/sign/{names.VANTAGE}": ["update"],
+            f"{ssh}/config/ca": ["read"],
+        },
+        names.VERIFIER: {
+            **looking,
+            f"{kv}/metadata/access/*": ["read", "list"],
+            f"{ssh}/sign/{names.LABEL}read-*": ["update"],
+            f"{ssh}/sign/{names.VANTAGE}": ["update"],
+        },
+    }
+
+
+_CREDENTIAL = (("role-id", ["read"]), ("secret-id", ["create", "update"]))
+
+
+def _logins(estate: Estate) -> list[tuple[str, str, tuple[Address, ...]]]:
+    """Each AppRole role: its name, its policy, and the only addresses that it works from."""
+    control = estate.settings.nodes[estate.control_node].addresses.both
+    nodes = [(names.node_role(n), names.NODE, node.addresses.both) for n, node in estate.settings.nodes.items()]
+    return [(names.REGISTRAR, names.REGISTRAR, control), (names.VERIFIER, names.VERIFIER, control), *nodes]
+
+
+def _login(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
+    hosts = _hosts(addresses)
+    return {
+        "bind_secret_id": True,
+        "secret_id_bound_cidrs": hosts,  # without this, only the use of a token is refused, not the login
+        "token_bound_cidrs": hosts,
+        "token_policies": [policy],
+        "token_ttl": TOKEN_LIFE,
+        "token_max_ttl": TOKEN_LIFE,
+        "token_type": "service",
+    }
+
+
+def _token_role(purpose: Purpose) -> dict[str, Any]:
+    return {
+        "allowed_policies_glob": [f"{names.token_role(purpose)}-*"],
+        "orphan": False,
+        "renewable": False,
+        "token_explicit_max_ttl": TOKEN_LIFE,
+        "token_type": "service",
+    }
+
+
+def _ssh_role(
+    estate: Estate,
+    name: str,
+    principals: Iterable[str],
+    sources: Iterable[Address],
+    extensions: Mapping[str, str],
+    *,
+    base: bool = False,
+) -> Resource:
+    body = {
+        "key_type": "ca",
+        "allow_user_certificates": True,
+        "allow_host_certificates": False,
+        "allowed_users": ",".join(principals),
+        "allowed_critical_options": _NO_OPTION,
+        "default_critical_options": {"source-address": ",".join(_hosts(sources))},
+        "allowed_extensions": _NO_OPTION,
+        "default_extensions": dict(extensions),
+        "allow_user_key_ids": False,
+        "ttl": CERTIFICATE_LIFE,
+        "max_ttl": CERTIFICATE_LIFE,
+        "not_before_duration": 30,
+    }
+    return Resource("plain", f"{estate.settings.vault.ssh_mount}/roles/{name}", body, base)
+
+
+def _hosts(addresses: Iterable[Address]) -> list[str]:
+    return [str(ip_network(address)) for address in addresses]
+
+
+def _policy(name: str, paths: Mapping[str, Iterable[str]], *, base: bool) -> Resource:
+    return Resource("plain", f"sys/policies/acl/{name}", {"policy": _hcl(paths)}, base)
+
+
+def _hcl(paths: Mapping[str, Iterable[str]]) -> str:
+    """A policy in Vault's own language, in a fixed order, so that the same rights are the same bytes."""
+    return "".join(
+        f'path "{path}" {{\n  capabilities = {json.dumps(sorted(capabilities))}\n}}\n'
+        for path, capabilities in sorted(paths.items())
+    )

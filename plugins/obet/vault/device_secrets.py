@@ -1,0 +1,119 @@
+"""The secrets of one device: one entry in Vault's KV (version 2), read in one request.
+
+    {"login": {"user": …, "password": …, "taken_over": …}, "next": {"password": …}, "services": {name: value}}
+
+`next` stands from before a rotation until after it, so that at no moment is neither password known. `taken_over` says
+that the password is ours: the one that the customer gave us is refused.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from obet.errors import RunError, VaultError
+from obet.secret import Secret
+from obet.vault import names
+from obet.vault.session import Session
+
+_PASSWORD_BYTES = 24  # 192 bits
+
+
+class Login(msgspec.Struct, frozen=True):
+    user: str
+    password: Secret
+    taken_over: bool = False
+
+
+class DeviceSecrets(msgspec.Struct, frozen=True, kw_only=True):
+    """What stood in Vault at `version` (0: nothing yet)."""
+
+    version: int = 0
+    login: Login | None = None
+    next_password: Secret | None = None
+    services: Mapping[str, Secret] = {}
+
+    @property
+    def logins(self) -> tuple[Login, ...]:
+        """Each login that this entry knows, the one being introduced included."""
+        if self.login is None:
+            return ()
+        upcoming = (Login(self.login.user, self.next_password),) if self.next_password else ()
+        return (self.login, *upcoming)
+
+    def field(self, name: str) -> Secret:
+        """`login.user`, `login.password`, `next.password` or `services.NAME`; RunError when it is not there."""
+        group, _, key = name.partition(".")
+        found: Secret | None = None
+        if group == "services":
+            found = self.services.get(key)
+        elif name == "next.password":
+            found = self.next_password
+        elif self.login and name == "login.user":
+            found = Secret(self.login.user)
+        elif self.login and name == "login.password":
+            found = self.login.password
+        if found is None:
+            raise RunError(f"Vault holds no {name} for this device: `obet secret set DEVICE {name}` puts one there")
+        return found
+
+
+def generate() -> Secret:
+    return Secret(secrets.token_urlsafe(_PASSWORD_BYTES))
+
+
+def read(session: Session, customer: str, device: str, version: int | None = None) -> DeviceSecrets:
+    """VaultDeniedError (403) without a grant; an entry that does not exist is an empty one at version 0."""
+    query = f"?version={version}" if version else ""
+    answer = session.get(f"{session.settings.kv_mount}/data/{names.device_secret(customer, device)}{query}")
+    if answer is None or answer.get("data") is None:
+        return DeviceSecrets()
+    data: dict[str, Any] = answer["data"]
+    login, upcoming = data.get("login"), data.get("next")
+    return DeviceSecrets(
+        version=answer["metadata"]["version"],
+        login=Login(login["user"], Secret(login["password"]), login.get("taken_over", False)) if login else None,
+        next_password=Secret(upcoming["password"]) if upcoming else None,
+        services={name: Secret(value) for name, value in (data.get("services") or {}).items()},
+    )
+
+
+def write(session: Session, customer: str, device: str, secrets_: DeviceSecrets) -> DeviceSecrets:
+    """Writes a new version, only over the one that was read (check-and-set); VaultError when somebody was faster."""
+    data: dict[str, Any] = {"services": {name: value.reveal() for name, value in secrets_.services.items()}}
+    if secrets_.login:
+        data["login"] = {
+            "user": secrets_.login.user,
+            "password": secrets_.login.password.reveal(),
+            "taken_over": secrets_.login.taken_over,
+        }
+    if secrets_.next_password:
+        data["next"] = {"password": secrets_.next_password.reveal()}
+    answer = session.put(
+        f"{session.settings.kv_mount}/data/{names.device_secret(customer, device)}",
+        {"data": data, "options": {"cas": secrets_.version}},
+    )
+    return msgspec.structs.replace(secrets_, version=answer["version"])
+
+
+def every_login(session: Session, customer: str, device: str) -> list[Login]:
+    """All logins of all versions, each once and oldest first: what must be refused when it is no longer valid."""
+    found: dict[tuple[str, Secret], Login] = {}
+    for number in range(1, read(session, customer, device).version + 1):
+        for login in read(session, customer, device, number).logins:
+            found[login.user, login.password] = login
+    return list(found.values())
+
+
+def destroy(session: Session, customer: str, device: str) -> None:
+    """Removes every version and the metadata, and sees that nothing is there (404); a plain delete only hides."""
+    session.delete(_metadata(session, customer, device))
+    if session.get(_metadata(session, customer, device)) is not None:
+        raise VaultError(f"{device}: its secrets are still in Vault after they were destroyed")
+
+
+def _metadata(session: Session, customer: str, device: str) -> str:
+    return f"{session.settings.kv_mount}/metadata/{names.device_secret(customer, device)}"

@@ -1,0 +1,154 @@
+"""A login to Vault that lives as long as one run, in memory, and what it may be asked for.
+
+hvac picks up an ambient token, address and proxy by itself: all three are shut off here. Every request carries the
+run's id as X-Correlation-ID, which Vault's audit log keeps in clear.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import hvac
+import msgspec
+import requests
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, VaultDown
+from hvac.exceptions import VaultError as HvacError
+
+from obet.errors import VaultDeniedError, VaultError
+from obet.model import VaultSettings
+
+_TIMEOUT = 10  # seconds, for one request
+
+
+class AppRoleCredential(msgspec.Struct, frozen=True):
+    """Login material of one role; its repr shows nothing."""
+
+    role_id: str
+    secret_id: str
+
+    def __repr__(self) -> str:
+        return "AppRoleCredential(…)"
+
+
+class Session:
+    """One token and the connection that it is used over."""
+
+    def __init__(self, settings: VaultSettings, run_id: str, token: str = "") -> None:
+        self.settings = settings
+        self.run_id = run_id
+        self._token = token
+        self._connected: tuple[int, hvac.Client] | None = None
+
+    def __repr__(self) -> str:
+        return f"Session({self.settings.address}, {self.run_id})"
+
+    @property
+    def _client(self) -> hvac.Client:
+        """The connection of this process: a TLS connection must not be shared with a fork (Ansible's workers are)."""
+        if self._connected is None or self._connected[0] != os.getpid():
+            self._connected = os.getpid(), _client(self.settings, self.run_id)
+        client = self._connected[1]
+        client.token = self._token
+        return client
+
+    @classmethod
+    def login(cls, settings: VaultSettings, run_id: str, credential: AppRoleCredential) -> Session:
+        """A session by AppRole; VaultDeniedError from an address or with a secret id that is not the role's."""
+        session = cls(settings, run_id)
+        with translated("login by AppRole"):
+            answer = session._client.auth.approle.login(
+                credential.role_id, credential.secret_id, mount_point=settings.approle_mount
+            )
+        session._token = answer["auth"]["client_token"]
+        return session
+
+    def child(self, role: str, policy: str) -> Session:
+        """A token of minutes with that one policy, made through a token role; its parent's addresses bind it too."""
+        with translated(f"token for {policy}"):
+            answer = self._client.auth.token.create(policies=[policy], role_name=role)
+        return Session(self.settings, self.run_id, answer["auth"]["client_token"])
+
+    def server_time(self) -> int:
+        """Vault's own clock (`server_time_utc`), in seconds since 1970; needs no token."""
+        with translated("read Vault's clock"):
+            return int(self._client.read("sys/health")["server_time_utc"])
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """What stands at `path`; None when there is nothing."""
+        try:
+            with translated(f"read {path}"):
+                answer = self._client.read(path)
+        except _NothingThereError:
+            return None
+        return None if answer is None else _data(answer)
+
+    def list(self, path: str) -> list[str]:
+        try:
+            with translated(f"list {path}"):
+                answer = self._client.list(path)
+        except _NothingThereError:
+            return []
+        return [] if answer is None else [str(key) for key in _data(answer)["keys"]]
+
+    def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        with translated(f"write {path}"):
+            answer = self._client.write_data(path, data=dict(body))
+        return {} if isinstance(answer, requests.Response) else _data(answer)
+
+    def delete(self, path: str) -> None:
+        with translated(f"delete {path}"):
+            self._client.delete(path)
+
+    def close(self) -> None:
+        """Revoke the token; every child of it ends as well. A Vault that is away leaves it to its minutes of life."""
+        if self._token:
+            with translated("revoke this run's token"):
+                self._client.auth.token.revoke_self()
+            self._token = ""
+        self._client.session.close()
+
+
+class _NothingThereError(VaultError):
+    pass
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """hvac's and requests' errors as ours, without what Vault quotes of the request."""
+    try:
+        yield
+    except Forbidden:
+        raise VaultDeniedError(f"Vault refuses (403): {doing}: no valid grant for it from here") from None
+    except InvalidPath:
+        raise _NothingThereError(f"Vault has nothing there (404): {doing}") from None
+    except InvalidRequest:
+        raise VaultError(f"Vault refuses the request (400): {doing}") from None
+    except VaultDown:
+        raise VaultError(f"Vault is sealed or standing by (503): {doing}: unseal it and start again") from None
+    except HvacError as error:
+        raise VaultError(f"Vault answers {type(error).__name__}: {doing}") from None
+    except requests.Timeout:
+        raise VaultError(f"Vault gives no answer in {_TIMEOUT} s: {doing}: is an audit device stalled?") from None
+    except requests.RequestException as error:
+        raise VaultError(f"Vault cannot be reached ({type(error).__name__}): {doing}") from None
+
+
+def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
+    connection = requests.Session()
+    connection.trust_env = False
+    connection.verify = settings.ca_file  # hvac would let the connection's own setting win over its argument
+    connection.headers["X-Correlation-ID"] = run_id
+    return hvac.Client(
+        url=settings.address, token="", timeout=_TIMEOUT, session=connection, namespace="", allow_redirects=False
+    )
+
+
+def _data(answer: Any) -> dict[str, Any]:
+    """The payload of an answer; some of Vault's own paths put it beside `data`, not in it."""
+    if not answer:
+        return {}
+    data = answer.get("data")
+    return dict(data) if data else {k: v for k, v in answer.items() if k not in {"data", "request_id"}}

@@ -1,0 +1,126 @@
+"""Vault as it is, against what it is to hold: the difference, and the writing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
+from typing import Any, Literal
+
+import msgspec
+
+from obet.errors import VaultError
+from obet.model import Purpose, VaultSettings
+from obet.vault import names
+from obet.vault.desired import Resource
+from obet.vault.session import Session
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One write that would make Vault as desired. `base` is for an administrator, the rest for the registrar."""
+
+    action: Literal["create", "update", "delete"]
+    path: str
+    base: bool
+    resource: Resource | None = None
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.path}"
+
+
+def difference(session: Session, wanted: Sequence[Resource]) -> list[Change]:
+    """Reads everything that is wanted and everything that carries our label; writes nothing."""
+    tables = {kind: session.get(f"sys/{path}") for kind, path in _TABLES.items()}
+    changes = []
+    for resource in wanted:
+        current = _current(session, resource, tables)
+        if current is None:
+            changes.append(Change("create", _shown(resource), resource.base, resource))
+        elif not _says(current, resource.body):
+            changes.append(Change("update", _shown(resource), resource.base, resource))
+    return [*_superfluous(session, wanted), *changes]
+
+
+def apply(session: Session, changes: Iterable[Change]) -> None:
+    """Makes the changes in their order; VaultDeniedError when the session's role may not."""
+    for change in changes:
+        if change.resource is None:
+            session.delete(change.path)
+        else:
+            _write(session, change.resource, change.action)
+
+
+_TABLES = {"mount": "mounts", "auth": "auth", "audit": "audit"}
+
+
+def _shown(resource: Resource) -> str:
+    return f"sys/{_TABLES[resource.kind]}/{resource.path}" if resource.kind in _TABLES else resource.path
+
+
+def _current(session: Session, resource: Resource, tables: dict[str, Any]) -> dict[str, Any] | None:
+    if resource.kind not in _TABLES:
+        try:
+            return session.get(resource.path)
+        except VaultError:
+            if resource.kind == "ssh-ca":  # Vault answers 400, not 404, while there is no key
+                return None
+            raise
+    found: dict[str, Any] | None = (tables[resource.kind] or {}).get(f"{resource.path}/")
+    return found
+
+
+def _write(session: Session, resource: Resource, action: str) -> None:
+    if resource.kind in {"mount", "audit"}:
+        if action == "update":
+            raise VaultError(f"{_shown(resource)} is there, but as something else: an administrator must look at it")
+        session.put(_shown(resource), resource.body)
+    elif resource.kind == "auth":
+        if action == "create":
+            session.put(_shown(resource), {"type": resource.body["type"], "description": "obet"})
+        # Read as `user_lockout_disable`, written as `lockout_disable` (Vault API, /sys/auth/:path/tune).
+        disable = resource.body["config"]["user_lockout_config"]["user_lockout_disable"]
+        session.put(f"{_shown(resource)}/tune", {"user_lockout_config": {"lockout_disable": disable}})
+    elif resource.kind == "ssh-ca":
+        session.put(resource.path, {"generate_signing_key": True, "key_type": "ed25519"})
+    else:
+        session.put(resource.path, resource.body)
+
+
+def _superfluous(session: Session, wanted: Iterable[Resource]) -> list[Change]:
+    """Grants of ours that nothing calls for any more. The policy goes first: it cuts live tokens at once."""
+    kept = {resource.path for resource in wanted}
+    ssh = session.settings.ssh_mount
+    prefixes = tuple(f"{names.token_role(purpose)}-" for purpose in Purpose)
+    places = [("sys/policies/acl", prefixes), (f"{ssh}/roles", (*prefixes, names.reader("")))]
+    return [
+        Change("delete", f"{place}/{name}", base=False)
+        for place, ours in places
+        if place == "sys/policies/acl" or _mounted(session, session.settings)
+        for name in session.list(place)
+        if name.startswith(ours) and f"{place}/{name}" not in kept
+    ]
+
+
+def _mounted(session: Session, settings: VaultSettings) -> bool:
+    return f"{settings.ssh_mount}/" in (session.get("sys/mounts") or {})
+
+
+def _says(current: Any, wanted: Any) -> bool:
+    """Whether `current` says all that `wanted` does, in whichever of Vault's spellings."""
+    if isinstance(wanted, dict):
+        return isinstance(current, dict) and all(_says(current.get(key), value) for key, value in wanted.items())
+    return bool(_plain(current) == _plain(wanted))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str) and "," in value:
+        value = value.split(",")
+    if isinstance(value, (list, tuple)):
+        return sorted(str(_plain(item)) for item in value)
+    if value in ("", None):
+        return []
+    if isinstance(value, str):
+        try:
+            return str(ip_network(value))
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,80 @@
+"""Puts Obet into a fresh lab, as a company's administrator would: Vault's set-up, login material, estate, trust."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from . import estate
+from .laboratory import Lab
+from .this_host import CHECKOUT
+
+_VANTAGE_POINTS = ("node2", "outsider1", "outsider2")
+
+
+class Obet:
+    """Obet as it stands on the lab's control node."""
+
+    def __init__(self, lab: Lab) -> None:
+        """Only paths: use `provision`."""
+        self.lab = lab
+        self.estate = lab.state_directory / "estate"
+        self.credentials = lab.node1.directory / "run" / "credentials"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What an operator on the node has in his environment: places, no secrets."""
+        programs = Path(sys.executable).parent
+        return {
+            "OBET_ESTATE": str(self.estate),
+            "OBET_CREDENTIALS_DIRECTORY": str(self.credentials),
+            "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+            "ANSIBLE_INVENTORY": str(self.estate / "obet.yml"),
+            "PATH": f"{programs}:{self.lab.node1.environment()['PATH']}",
+        }
+
+    def obet(self, *arguments: str, stdin: str | None = None, check: bool = True) -> CompletedProcess[str]:
+        """Runs `obet …` on the control node."""
+        return self.lab.node1.run(["obet", *arguments], input=stdin, check=check, env=self.environment)
+
+    def play(self, playbook: str, *arguments: str, check: bool = True, timeout: float = 300) -> CompletedProcess[str]:
+        """Runs one of the project's playbooks on the control node."""
+        command: Sequence[str] = ["ansible-playbook", f"playbooks/{playbook}.yml", *arguments]
+        return self.lab.node1.run(command, check=check, timeout=timeout, env=self.environment)
+
+
+def provision(lab: Lab) -> Obet:
+    """Everything up to the point where an operator starts working; a lab that has it already is left as it is."""
+    own = Obet(lab)
+    if own.estate.exists():
+        return own
+    estate.write(lab)
+    own.obet("vault", "bootstrap", "--credentials", str(own.credentials), stdin=f"{lab.vault.root_token}\n")
+    _seed_one_who_has_not_agreed(lab)
+    # The administrator's second run has nothing to do, and ends with his token revoked.
+    own.obet("vault", "bootstrap", "--revoke-token", stdin=f"{lab.vault.root_token}\n")
+    own.obet("vault", "apply")
+    for device, server in estate.SERVERS.items():
+        login = lab.machine(server).initial_login
+        own.obet("secret", "login", device, "--user", login.user, stdin=f"{login.password}\n")
+    ca_public_key = _ca_public_key(lab)
+    for name in _VANTAGE_POINTS:
+        lab.trust(lab.machine(name), ca_public_key, "vantage")
+    return own
+
+
+def _seed_one_who_has_not_agreed(lab: Lab) -> None:
+    """A secret that is there and that nobody may read: a refusal of nothing would prove nothing."""
+    path = f"kv/data/access/{estate.UNAGREED_CUSTOMER}/{estate.UNAGREED_DEVICE}"
+    data = {"data": {"login": {"user": "setup", "password": "kept from before the agreement"}}}
+    lab.vault.request("POST", path, data, lab.vault.root_token)
+
+
+def _ca_public_key(lab: Lab) -> str:
+    """Public by nature: Vault gives it to anyone, without a token."""
+    ca_file = str(lab.vault.ca_file)
+    script = "import ssl,sys,urllib.request as u;print(u.urlopen(sys.argv[1],context=ssl.create_default_context(cafile=sys.argv[2])).read().decode())"  # noqa: E501
+    url = f"{lab.vault.address}/v1/ssh/public_key"
+    return lab.node1.run([sys.executable, "-c", script, url, ca_file]).stdout.strip()
