@@ -10,6 +10,7 @@ from obet.model import Customer, Device
 from obet.plan import ACCOUNT
 from obet.run import DIRECTORY_VARIABLE
 
+ACCOUNT_HOME = f"/var/lib/{ACCOUNT}"
 # OpenSSH itself puts the run's directory in (ssh_config(5), ENVIRONMENT VARIABLES); without a run it refuses to start.
 _RUN = f"${{{DIRECTORY_VARIABLE}}}"
 
@@ -30,6 +31,7 @@ def _variables(customer: Customer, device: Device) -> dict[str, Any]:
         "ansible_user": ACCOUNT,
         "ansible_control_path": f"{_RUN}/control-{device.id}",  # a Unix socket's path has room for 108 characters
         "ansible_ssh_common_args": _ssh_options(customer),
+        "ansible_remote_tmp": f"{ACCOUNT_HOME}/tmp",
         "obet_customer": customer.id,
         "obet_enforce": device.enforce,
     }

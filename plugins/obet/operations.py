@@ -52,7 +52,7 @@ def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     doubts = [p for p in probes if p.passed is False or (p.passed is None and p.expected == "gets in")]
     doubts = [p for p in doubts if p.source not in exempt]
     if doubts:
-        raise DeviceError(f"{device}: not confirmed, the device reverts by itself: {'; '.join(map(str, doubts))}")
+        raise DeviceError(f"{device}: access is not as it must be: {'; '.join(map(str, doubts))}")
     return {"probes": [str(p) for p in probes]}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,7 +27,9 @@ def action(operation: Operation, *, changes: bool = True) -> type[Any]:
             if changes and self._task.check_mode:
                 return result | {"skipped": True, "msg": "not done in check mode"}
             try:
-                return result | operation(current(), str((task_vars or {})["inventory_hostname"]), self._task.args)
+                # Ansible's values carry tags of their own; JSON makes plain ones of them.
+                options = json.loads(json.dumps(self._task.args))
+                return result | operation(current(), str((task_vars or {})["inventory_hostname"]), options)
             except ObetError as error:
                 raise AnsibleActionFail(str(error)) from error
 
