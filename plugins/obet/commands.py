@@ -93,7 +93,12 @@ def print_promises(checks: Sequence[Check]) -> None:
     print()
     words = {True: "holds", False: "BROKEN", None: "not shown"}
     rows = [
-        (v.name, words[v.holds], str(v.checks), "; ".join([*dict.fromkeys(f["remedy"] for f in v.failures), *v.missing]))
+        (
+            v.name,
+            words[v.holds],
+            str(v.checks),
+            "; ".join([*dict.fromkeys(f["remedy"] for f in v.failures), *v.missing]),
+        )
         for v in verdicts(checks)
     ]
     _print_table(("PROMISE", "STATE", "CHECKS", "MISSING"), rows)

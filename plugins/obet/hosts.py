@@ -31,7 +31,7 @@ def _variables(customer: Customer, device: Device) -> dict[str, Any]:
         "ansible_user": ACCOUNT,
         "ansible_control_path": f"{_RUN}/control-{device.id}",  # a Unix socket's path has room for 108 characters
         "ansible_ssh_common_args": _ssh_options(customer),
-        "ansible_remote_tmp": f"{ACCOUNT_HOME}/tmp",
+        "ansible_remote_tmp": f"{ACCOUNT_HOME}/remote",
         "obet_customer": customer.id,
         "obet_enforce": device.enforce,
     }

@@ -50,6 +50,7 @@ class Run:
         self.now = _vault_time(self.session)
         self.identity = Identity()
         self._certificates: dict[str, Certificate] = {}
+        self._refusals: dict[str, str] = {}
 
     def obligations(self) -> tuple[Obligation, ...]:
         return obligations(self.estate, self.now)
@@ -95,7 +96,10 @@ class Run:
         try:
             return self._certificates[customer]
         except KeyError:
-            raise RunError(f"{device}: this play has no SSH certificate for it: Vault granted none") from None
+            why = self._refusals.get(customer, "it is not in force")
+            raise RunError(
+                f"{device}: no {self.purpose} access: {why}; the registrar's `obet vault apply` opens it"
+            ) from None
 
     def secrets(self, device: str) -> DeviceSecrets:
         """The device's secrets: those read at the play's start, else read now."""
@@ -130,9 +134,9 @@ class Run:
             (self.directory / f"{customer}-cert.pub").write_text(f"{certificate.line}\n")
             if read_secrets:
                 self._secrets |= {device: device_secrets.read(session, customer, device) for device in devices}
-        except ObetError:
+        except ObetError as error:
             # The registrar has not opened it, or has closed it: the play's first task says so for each host.
-            self._children.pop(customer, None)
+            self._refusals[customer] = str(error)
 
     def _end_play(self) -> None:
         """Connections of the play before end with it: they were logged in for another purpose or time."""
@@ -142,7 +146,7 @@ class Run:
             session.close()
         for path in self.directory.glob("*-cert.pub"):
             path.unlink()
-        self._children, self._secrets, self._certificates = {}, {}, {}
+        self._children, self._secrets, self._certificates, self._refusals = {}, {}, {}, {}
 
     def close(self) -> None:
         """Revokes the login and removes what stood on tmpfs; in a fork it does nothing."""

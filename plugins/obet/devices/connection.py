@@ -16,8 +16,8 @@ from obet.model import Address, Device
 from obet.vault.device_secrets import Login
 from obet.vault.names import VANTAGE_PRINCIPAL
 
-TIMEOUT = 3.0  # seconds until "no answer": a device that drops answers never
-_LOGIN_TIMEOUT = 15.0
+TIMEOUT = 2.0  # seconds until "no answer": a device that drops answers never
+_LOGIN_TIMEOUT = 10.0  # PAM waits two or three seconds before it refuses
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ def pinned(host_key: str) -> dict[str, Any]:
         "agent_path": None,
         "x509_trusted_certs": None,
         "login_timeout": _LOGIN_TIMEOUT,
-        "connect_timeout": TIMEOUT,
+        "connect_timeout": _LOGIN_TIMEOUT,
     }
 
 

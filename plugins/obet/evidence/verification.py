@@ -18,7 +18,7 @@ from obet.erasure.journal import Step
 from obet.errors import ObetError, ProofError, VaultDeniedError
 from obet.evidence.promises import Check
 from obet.model import Customer, Device, Purpose
-from obet.obligations import Requirement
+from obet.obligations import Requirement, State
 from obet.plan import READ_ACCOUNT
 from obet.run import Run, open_run
 from obet.vault import credentials, names
@@ -40,9 +40,10 @@ def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str]
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     checks = asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical]))
     checks += _consent(run, pairs, environment)
+    due = {o.device: o for o in run.obligations() if o.purpose is Purpose.ENDING and o.state is not State.COMING}
     for _, device in pairs:
-        if run.journal.steps(device.id) & {Step.CREDENTIALS_REFUSED, Step.SECRETS_DESTROYED}:
-            checks += _ended(run, device)
+        if device.id in due:
+            checks += _ended(run, device, over=due[device.id].state is State.OVER)
     return checks
 
 
@@ -158,17 +159,21 @@ def _read_as_a_job(node: Session, customer: Customer, device: Device, *, allowed
 # post-warranty
 
 
-def _ended(run: Run, device: Device) -> list[Check]:
-    """What the ending saw, from its journal, and what Vault says now."""
+def _ended(run: Run, device: Device, *, over: bool) -> list[Check]:
+    """What the ending saw, from its journal, and what Vault says now; open until the hard stop, then broken."""
     customer = run.estate.customer_of(device.id).id
     entries = {entry.step: entry for entry in run.journal.entries(device.id)}
     refused = entries.get(Step.CREDENTIALS_REFUSED)
     seen = f"{refused.detail.get('tried')} tried at {refused.at:%Y-%m-%d %H:%M:%S}Z" if refused else "not tried"
-    kept = _kept(run.session, customer, device.id)
+    unfinished = False if over or Step.SECRETS_DESTROYED in entries else None
+    kept = "; ".join(_kept(run.session, customer, device.id))
     return [
-        _post_warranty("the device refuses each old credential", device, True if refused else None, seen),
+        _post_warranty("the device refuses each old credential", device, True if refused else unfinished, seen),
         _post_warranty(
-            "Vault holds no secret and no grant for the device", device, not kept, "; ".join(kept) or "404, no grant"
+            "Vault holds no secret and no grant for the device",
+            device,
+            unfinished if kept else True,
+            f"still there: {kept}" if kept else "404, no grant",
         ),
     ]
 
