@@ -43,7 +43,7 @@ _raw:
 class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible ships no types
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **_: Any) -> list[str]:
         try:
-            secrets = current().secrets(str((variables or {})["inventory_hostname"]))
-            return [secrets.field(str(term)).reveal() for term in terms]
+            run, device = current(), str((variables or {})["inventory_hostname"])
+            return [run.secret(device, str(term)).reveal() for term in terms]
         except ObetError as error:
             raise AnsibleLookupError(str(error)) from error

@@ -81,27 +81,29 @@ def verify(options: Namespace) -> int:
     if options.json:
         _print_json({"run": run.id, "at": run.now.isoformat(), **as_json(checks)})
     else:
+        print_checks(checks)
+        print()
         print_promises(checks)
     return ProofError.exit_code if any(check.passed is False for check in checks) else 0
 
 
-def print_promises(checks: Sequence[Check]) -> None:
-    """Each check that ran, then the ten promises."""
+def print_checks(checks: Sequence[Check]) -> None:
+    """Each check that ran, a line each."""
     marks = {True: "ok", False: "FAILED", None: "open"}
     for check in checks:
         print(f"{marks[check.passed]:7}{check.promise:15}{check.where:14}{check.proof}: {check.seen}")
-    print()
+
+
+def print_promises(checks: Sequence[Check]) -> None:
+    """The ten promises: what was shown, and below each what is still missing or must be done."""
     words = {True: "holds", False: "BROKEN", None: "not shown"}
-    rows = [
-        (
-            v.name,
-            words[v.holds],
-            str(v.checks),
-            "; ".join([*dict.fromkeys(f["remedy"] for f in v.failures), *v.missing]),
-        )
-        for v in verdicts(checks)
-    ]
-    _print_table(("PROMISE", "STATE", "CHECKS", "MISSING"), rows)
+    print(f"{'PROMISE':17}{'STATE':11}CHECKS  MISSING")
+    for verdict in verdicts(checks):
+        todo = [*dict.fromkeys(failure["remedy"] for failure in verdict.failures), *verdict.missing] or [""]
+        head = f"{verdict.name:17}{words[verdict.holds]:11}{verdict.checks:<8}"
+        for line in todo:
+            print(f"{head}{line}".rstrip())
+            head = " " * len(head)
 
 
 def vault_bootstrap(options: Namespace) -> int:

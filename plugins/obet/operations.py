@@ -17,6 +17,7 @@ from obet.run import Run
 from obet.vault import device_secrets, names
 
 Values = dict[str, Any]
+_AT_ONCE = 4
 
 
 def plan(run: Run, device: str, options: Mapping[str, Any]) -> Values:
@@ -128,9 +129,15 @@ def _certificates(run: Run, device: str) -> dict[str, dict[str, Any]]:
 
 
 async def _try_all(run: Run, device: str, attempts: Mapping[str, Mapping[str, Any]], port: int) -> dict[str, Answer]:
-    """One after the other: a server under a rush of failures drops connections instead of answering."""
-    found = run.device(device)
-    return {name: await try_login(found, found.addresses.first, port, attempt) for name, attempt in attempts.items()}
+    """A few at a time: a server under a rush of failures drops connections instead of answering (MaxStartups)."""
+    found, few = run.device(device), asyncio.Semaphore(_AT_ONCE)
+
+    async def attempt(login: Mapping[str, Any]) -> Answer:
+        async with few:
+            return await try_login(found, found.addresses.first, port, login)
+
+    answers = await asyncio.gather(*map(attempt, attempts.values()))
+    return dict(zip(attempts, answers, strict=True))
 
 
 def destroy_secrets(run: Run, device: str, _: Mapping[str, Any]) -> Values:

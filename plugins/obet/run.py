@@ -24,6 +24,7 @@ from obet.errors import ClockError, ObetError, RunError
 from obet.model import Address, Device, Estate, Purpose
 from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
+from obet.secret import Secret
 from obet.vault import credentials, device_secrets, names
 from obet.vault.device_secrets import DeviceSecrets
 from obet.vault.session import Session
@@ -101,11 +102,12 @@ class Run:
                 f"{device}: no {self.purpose} access: {why}; the registrar's `obet vault apply` opens it"
             ) from None
 
-    def secrets(self, device: str) -> DeviceSecrets:
-        """The device's secrets: those read at the play's start, else read now."""
-        if device not in self._secrets:
-            return device_secrets.read(self.child(device), self.estate.customer_of(device).id, device)
-        return self._secrets[device]
+    def secret(self, device: str, field: str) -> Secret:
+        """A field of the device's secrets: as read at the play's start, else read now."""
+        found = self._secrets.get(device)
+        if found is None or not found.has(field):
+            found = device_secrets.read(self.child(device), self.estate.customer_of(device).id, device)
+        return found.field(field)
 
     def begin_play(self, purpose: Purpose, devices: Iterable[str], *, read_secrets: bool) -> None:
         """Tokens and certificates for one play, before Ansible forks; a customer without a grant is left without."""
@@ -196,9 +198,11 @@ def play_starts(sources: Iterable[str], purpose: str | None, hosts: Iterable[str
 
 
 def play_ends() -> None:
-    """Closes the run of this process, when there is one."""
+    """Closes the run of this process, when there is one; a playbook that follows in the same process opens its own."""
+    global _current, _failure
     if _current is not None:
         _current.close()
+    _current, _failure = None, None
 
 
 def _purpose(text: str) -> Purpose:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import importlib
 import json
 import sys
 import time
@@ -13,6 +12,7 @@ from . import state, this_host
 from .base_image import ensure_base
 from .errors import LabError
 from .laboratory import DEFAULT_NAME, Lab, take_down
+from .provision import Obet, provision
 from .vault_binary import ensure_vault
 
 EXAMPLES = """\
@@ -98,13 +98,7 @@ def _up(arguments: argparse.Namespace) -> None:
 def _provision(lab: Lab) -> None:
     """Have the product set up in it; a lab that could not be provisioned is no lab, so it goes."""
     try:
-        module = importlib.import_module("lab.provision")
-    except ModuleNotFoundError as error:
-        if error.name != "lab.provision":
-            raise
-        return
-    try:
-        module.provision(lab)
+        provision(lab)
     except BaseException:
         lab.down()
         raise
@@ -139,15 +133,23 @@ def _print_table(lab: Lab) -> None:
 
 def _shell(arguments: argparse.Namespace) -> None:
     this_host.require_host()
-    found = Lab.attach(arguments.name).host(arguments.host)
-    found.replace_process(["/bin/bash", "--norc", "-i"], {"PS1": f"{found.name}:\\w# "})
+    lab = Lab.attach(arguments.name)
+    prompt = {"PS1": f"{arguments.host}:\\w# "}
+    lab.host(arguments.host).replace_process(["/bin/bash", "--norc", "-i"], prompt | _environment(lab, arguments.host))
 
 
 def _exec(arguments: argparse.Namespace) -> None:
     this_host.require_host()
     if not arguments.command:
         raise LabError("no command: lab exec HOST -- COMMAND")
-    Lab.attach(arguments.name).host(arguments.host).replace_process(arguments.command)
+    lab = Lab.attach(arguments.name)
+    lab.host(arguments.host).replace_process(arguments.command, _environment(lab, arguments.host))
+
+
+def _environment(lab: Lab, host: str) -> dict[str, str]:
+    """On the control node `obet` and `ansible-playbook` know the lab's estate; elsewhere there is no Obet."""
+    own = Obet(lab)
+    return own.environment if host == lab.node1.name and own.estate.exists() else {}
 
 
 if __name__ == "__main__":

@@ -33,8 +33,10 @@ def write(lab: Lab) -> Path:
     folder = lab.state_directory / "estate"
     shutil.copytree(EXAMPLE, folder)
     _edit(folder / "estate.yml", lambda settings: _settings(lab, settings))
+    key = " ".join(lab.customer_public_key.split()[:2])
     for device, server in SERVERS.items():
-        _edit(device_file(folder, device), lambda found, server=server: _device(lab, found, server))
+        access = {"account": "owner", "public_key": key}
+        change_device(folder, device, {"host_key": _host_key(lab, server), "customer_access": access})
     return folder
 
 
@@ -63,11 +65,6 @@ def _settings(lab: Lab, settings: dict[str, Any]) -> None:
         for name, host in settings[group].items():
             if "host_key" in host:
                 host["host_key"] = _host_key(lab, name)
-
-
-def _device(lab: Lab, device: dict[str, Any], server: str) -> None:
-    device["host_key"] = _host_key(lab, server)
-    device["customer_access"]["public_key"] = " ".join(lab.customer_public_key.split()[:2])
 
 
 def _host_key(lab: Lab, machine: str) -> str:

@@ -44,21 +44,26 @@ class DeviceSecrets(msgspec.Struct, frozen=True, kw_only=True):
         upcoming = (Login(self.login.user, self.next_password),) if self.next_password else ()
         return (self.login, *upcoming)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a field of that name."""
+        return self._find(name) is not None
+
     def field(self, name: str) -> Secret:
         """`login.user`, `login.password`, `next.password` or `services.NAME`; RunError when it is not there."""
-        group, _, key = name.partition(".")
-        found: Secret | None = None
-        if group == "services":
-            found = self.services.get(key)
-        elif name == "next.password":
-            found = self.next_password
-        elif self.login and name == "login.user":
-            found = Secret(self.login.user)
-        elif self.login and name == "login.password":
-            found = self.login.password
+        found = self._find(name)
         if found is None:
-            raise RunError(f"Vault holds no {name} for this device: `obet secret set DEVICE {name}` puts one there")
+            raise RunError(f"Vault holds no {name} for this device: onboarding and configuring put it there")
         return found
+
+    def _find(self, name: str) -> Secret | None:
+        group, _, key = name.partition(".")
+        if group == "services":
+            return self.services.get(key)
+        if name == "next.password":
+            return self.next_password
+        if self.login and name == "login.user":
+            return Secret(self.login.user)
+        return self.login.password if self.login and name == "login.password" else None
 
 
 def generate() -> Secret:
@@ -102,8 +107,10 @@ def write(session: Session, customer: str, device: str, secrets_: DeviceSecrets)
 def every_login(session: Session, customer: str, device: str) -> list[Login]:
     """All logins of all versions, each once and oldest first: what must be refused when it is no longer valid."""
     found: dict[tuple[str, Secret], Login] = {}
-    for number in range(1, read(session, customer, device).version + 1):
-        for login in read(session, customer, device, number).logins:
+    latest = read(session, customer, device)
+    earlier = (read(session, customer, device, number) for number in range(1, latest.version))
+    for entry in (*earlier, latest):
+        for login in entry.logins:
             found[login.user, login.password] = login
     return list(found.values())
 

@@ -1,0 +1,259 @@
+"""The demonstration: one contract's life on a real Vault and real servers, from agreement to the end of access."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from obet.commands import print_promises
+from obet.evidence.promises import Check, as_json
+from obet.vault.audit import secret_reads
+
+from . import estate
+from .errors import LabError
+from .estate import UNAGREED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
+from .laboratory import Lab
+from .provision import Obet, provision
+from .this_host import CHECKOUT
+from .timeline import Timeline
+from .topology import STATUS_PORT
+
+_RESULTS = CHECKOUT / "build" / "demo"
+_ONBOARDING = ("onboard", "configure", "restrict_access")
+
+
+class Story:
+    """The acts, in their order; each says what it checked."""
+
+    def __init__(self, lab: Lab, own: Obet, timeline: Timeline) -> None:
+        """The lab is up and provisioned."""
+        self.lab, self.own, self.timeline = lab, own, timeline
+        self.server = lab.machine("server1")
+        self.checks: list[Check] = []
+
+    def tell(self) -> None:
+        """From a fresh lab to the end of the contract."""
+        self.vault_is_ready()
+        self.customer_is_onboarded()
+        self.promises_hold_in_service()
+        job = self.start_job()
+        self.warranty_ends(job)
+        self.customer_has_access_of_his_own()
+        self.access_is_wiped()
+        self.promises_after_the_end()
+        self.who_read_what()
+
+    def vault_is_ready(self) -> None:
+        line = self.timeline
+        line.act("Vault is set up from code; the contracts are read")
+        revoked = self._status_of_root_token()
+        line.check("the administrator's root token is revoked", revoked == 403, f"{revoked}")
+        again = self.own.obet("vault", "apply", check=False)
+        line.check(
+            "the registrar's next run changes nothing", again.returncode == 0 and "nothing to do" in again.stdout
+        )
+        for row in json.loads(self.own.obet("due", "--json").stdout):
+            if row["device"] in {WARRANTY_DEVICE, UNAGREED_DEVICE} and row["requirement"].startswith("access"):
+                line.done(f"{row['device']}: {row['requirement']} {row['purpose'] or ''}  because {row['cause']}")
+        before = self._reaches("outsider1", 22)
+        line.check("before: an outsider reaches the server's SSH", before, "this is what restricting must change")
+
+    def customer_is_onboarded(self) -> None:
+        line = self.timeline
+        line.act("The customer is onboarded, his server configured, management restricted")
+        playbooks = [f"playbooks/{name}.yml" for name in _ONBOARDING]
+        self._play(*playbooks)
+        line.check("our accounts open to certificates of minutes; the initial password is taken over and refused", True)
+        token = self.server.run(["cat", "/etc/status/token"]).stdout.strip()
+        line.check("the server's own service takes its secret from Vault", self._service_answers(token) == 200, "200")
+        line.check("it refuses any other", self._service_answers("another") == 401, "401")
+        self._token = token
+
+    def promises_hold_in_service(self) -> None:
+        line = self.timeline
+        line.act("Proven afresh, with other code than applied it")
+        found = self._verify()
+        for check in found:
+            line.check(f"{check.proof} ({check.where})", check.passed is True, check.seen)
+        self.checks += found
+        line.check("what is not management still answers an outsider", self._reaches("outsider1", STATUS_PORT))
+
+    def start_job(self) -> subprocess.Popen[str]:
+        environment = self.own.environment | {"PYTHONPATH": str(CHECKOUT / "tests")}
+        command = [sys.executable, "-m", "lab.old_token", WARRANTY_CUSTOMER, WARRANTY_DEVICE]
+        return self.lab.node1.popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        )
+
+    def warranty_ends(self, job: subprocess.Popen[str]) -> None:
+        line = self.timeline
+        line.act("The warranty ends")
+        line.check("a job's token reads the server's secret", _ask(job) == "200 200", "200")
+        end = datetime.now(UTC) + timedelta(seconds=1)
+        estate.set_warranty_end(self.own.estate, end)
+        line.done(f"the contract's warranty_until is {end:%H:%M:%S}Z")
+        time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()) + 1)
+        for change in self.own.obet("vault", "apply").stdout.splitlines()[:-1]:
+            line.done(f"registrar: {change}")
+        answer = _ask(job)
+        line.check("the very same token is refused the secret, and is still a valid token", answer == "403 200", answer)
+        job.communicate(timeout=10)
+
+    def customer_has_access_of_his_own(self) -> None:
+        line = self.timeline
+        line.act("The customer gets access of his own")
+        answer = self._play("playbooks/post_warranty.yml")
+        line.check("nothing of ours is removed before he has confirmed it", "pending" in answer)
+        line.check("the customer logs in from his own host with his own key", self._customer_logs_in())
+        self.own.obet("handover", "confirm", WARRANTY_DEVICE)
+        line.done("his confirmation is on record")
+
+    def access_is_wiped(self) -> None:
+        line = self.timeline
+        line.act("Our access is revoked and wiped")
+        answer = self._play("playbooks/post_warranty.yml", "-v")
+        for refused in _refused(answer):
+            line.check(f"the server refuses {refused}", True)
+        line.check("something was tried and refused", bool(_refused(answer)))
+        left = self.server.run(
+            ["sh", "-c", "getent passwd obet obet-read; ls -d /etc/obet /etc/ssh/obet_*"], check=False
+        )
+        line.check("the server keeps no account, key, rule or file of ours", not left.stdout, left.stdout)
+        line.check("the secret we knew opens the server's service no more", self._service_answers(self._token) == 401)
+        line.check("the customer still logs in", self._customer_logs_in())
+        for change in self.own.obet("vault", "apply").stdout.splitlines()[:-1]:
+            line.done(f"registrar: {change}")
+
+    def promises_after_the_end(self) -> None:
+        line = self.timeline
+        line.act("Proven afresh after the end")
+        found = self._verify()
+        for check in found:
+            line.check(f"{check.proof} ({check.where})", check.passed is True, check.seen)
+        self.checks += found
+
+    def who_read_what(self) -> None:
+        self.timeline.act("Who read which secret, under which purpose (Vault's audit log)")
+        log = self.lab.vault.audit_directory / "audit-1.log"
+        with log.open(encoding="utf-8") as lines:
+            found = Counter(
+                (read.run[:8], read.path.removeprefix("kv/data/access/"), read.purpose, read.refused, read.address)
+                for read in secret_reads(lines)
+            )
+        for (run, path, purpose, refused, address), times in found.items():
+            answer = "REFUSED" if refused else "read"
+            self.timeline.done(f"{answer:8}{path}  purpose {purpose:10}from {address}  run {run}  {times} times")
+
+    def _play(self, *arguments: str) -> str:
+        command = ["ansible-playbook", *arguments, "--limit", WARRANTY_DEVICE]
+        result = self.lab.node1.run(command, check=False, timeout=300, env=self.own.environment)
+        if result.returncode != 0:
+            print(result.stdout + result.stderr, file=sys.stderr)
+            raise LabError(f"{' '.join(command)}: exit status {result.returncode}")
+        recap = result.stdout.rsplit("PLAY RECAP", 1)[-1].splitlines()
+        self.timeline.done(f"ansible-playbook {' '.join(arguments)}: {' '.join(recap[1].split()[2:4])}")
+        return result.stdout
+
+    def _verify(self) -> list[Check]:
+        answer = self.own.obet("verify", "--json", WARRANTY_DEVICE, UNAGREED_DEVICE, check=False)
+        if not answer.stdout:
+            raise LabError(f"obet verify: {answer.stderr.strip()}")
+        return [msgspec.convert(found, Check) for found in json.loads(answer.stdout)["seen"]]
+
+    def _status_of_root_token(self) -> int:
+        script = (
+            "import ssl,sys,urllib.request as u,urllib.error as e\n"
+            "r=u.Request(sys.argv[1],headers={'X-Vault-Token':sys.stdin.readline().strip()})\n"
+            "try: print(u.urlopen(r,context=ssl.create_default_context(cafile=sys.argv[2])).status)\n"
+            "except e.HTTPError as x: print(x.code)\n"
+        )
+        url = f"{self.lab.vault.address}/v1/auth/token/lookup-self"
+        command = [sys.executable, "-c", script, url, str(self.lab.vault.ca_file)]
+        return int(self.lab.node1.run(command, input=f"{self.lab.vault.root_token}\n").stdout)
+
+    def _reaches(self, host: str, port: int) -> bool:
+        try:
+            self.lab.host(host).connect(self.server.ipv4, port, timeout=1.0).close()
+        except OSError:
+            return False
+        return True
+
+    def _service_answers(self, token: str) -> int:
+        script = (
+            "import ssl,sys,urllib.request as u,urllib.error as e\n"
+            "c=ssl.create_default_context();c.check_hostname=False;c.verify_mode=ssl.CERT_NONE\n"
+            "r=u.Request(sys.argv[1],headers={'Authorization':'Bearer '+sys.stdin.readline().strip()})\n"
+            "try: print(u.urlopen(r,context=c).status)\n"
+            "except e.HTTPError as x: print(x.code)\n"
+        )
+        command = ["python3", "-c", script, f"https://127.0.0.1:{STATUS_PORT}/"]
+        return int(self.server.run(command, input=f"{token}\n").stdout)
+
+    def _customer_logs_in(self) -> bool:
+        """From customer1, over the host key that the server really has."""
+        known = f"{self.server.ipv4} {self.server.run(['cat', estate.HOST_KEY]).stdout}"
+        host = self.lab.machine("customer1")
+        host.write("/home/owner/known_hosts", known)
+        ssh = (
+            f"ssh -o UserKnownHostsFile=/home/owner/known_hosts -o BatchMode=yes owner@{self.server.ipv4} sudo -n id -u"
+        )
+        result = host.run(["runuser", "-u", "owner", "--", "sh", "-c", ssh], check=False)
+        return result.stdout.strip() == "0"
+
+
+def _ask(job: subprocess.Popen[str]) -> str:
+    assert job.stdin is not None
+    assert job.stdout is not None
+    job.stdin.write("\n")
+    job.stdin.flush()
+    return job.stdout.readline().strip()
+
+
+def _refused(output: str) -> list[str]:
+    """What `obet_logins_refused` says it tried, from Ansible's verbose output."""
+    marker = '"refused": ['
+    start = output.index(marker) + len(marker) - 1
+    found: list[str] = json.loads(output[start : output.index("]", start) + 1])
+    return found
+
+
+def _leave(timeline: Timeline, checks: list[Check]) -> None:
+    _RESULTS.mkdir(parents=True, exist_ok=True)
+    (_RESULTS / "timeline.txt").write_text("\n".join(timeline.text) + "\n", encoding="utf-8")
+    document: dict[str, Any] = as_json(checks)
+    (_RESULTS / "verify.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> int:
+    """0 when every claim was seen to be so."""
+    started = time.monotonic()
+    timeline = Timeline()
+    timeline.act("A lab of its own: a Vault with TLS, two execution nodes, two outsiders, servers, the customer's host")
+    with Lab.up(f"demo{os.getpid()}", owner_pid=os.getpid()) as lab:
+        story = Story(lab, provision(lab), timeline)
+        try:
+            story.tell()
+        finally:
+            _leave(timeline, story.checks)
+    print()
+    print_promises(story.checks)
+    failed = f"{len(timeline.failed)} of {timeline.checked} checks FAILED" if timeline.failed else ""
+    print(f"\n{failed or f'{timeline.checked} checks, all passed'}, in {time.monotonic() - started:.0f} s; "
+          f"see {_RESULTS.relative_to(Path.cwd()) if _RESULTS.is_relative_to(Path.cwd()) else _RESULTS}/")  # fmt: skip
+    return 1 if timeline.failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except LabError as problem:
+        print(f"demo: {problem}", file=sys.stderr)
+        sys.exit(1)
