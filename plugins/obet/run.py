@@ -36,9 +36,10 @@ _SKEW = 30  # seconds
 class Run:
     """Open with `open_run`; ask for `current()` afterwards."""
 
-    def __init__(self, folder: Path, role: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, role: str | None, environment: Mapping[str, str]) -> None:
         self.id = str(uuid.uuid4())
         self.estate: Estate = estates.load(folder)
+        self.node = environment.get("OBET_NODE") or self.estate.control_node
         self.journal = Journal.of_this_node(environment)
         self.purpose: Purpose | None = None
         self._process = os.getpid()
@@ -46,7 +47,7 @@ class Run:
         self._secrets: dict[str, DeviceSecrets] = {}
         self._agent: subprocess.Popen[bytes] | None = None
         self.directory = _runtime_directory(environment)
-        credential = credentials.load(credentials.directory(environment), role)
+        credential = credentials.load(credentials.directory(environment), role or names.node_role(self.node))
         self.session = Session.login(self.estate.settings.vault, self.id, credential)
         self.now = _vault_time(self.session)
         self.identity = Identity()
@@ -87,7 +88,7 @@ class Run:
         customer = self.estate.customer_of(device).id
         if customer not in self._children:
             self._children[customer] = self.session.child(
-                names.token_role(self.purpose), names.grant(self.purpose, customer)
+                names.token_role(self.node, self.purpose), names.grant(self.purpose, customer)
             )
         return self._children[customer]
 
@@ -176,8 +177,6 @@ def open_run(folder: Path, role: str | None = None, environment: Mapping[str, st
     control node.
     """
     global _current  # noqa: PLW0603 - forks of this process inherit it, which is what makes one login enough
-    if role is None:
-        role = names.node_role(environment.get("OBET_NODE") or estates.load(folder).control_node)
     _current = Run(folder, role, environment)
     atexit.register(_current.close)
     return _current

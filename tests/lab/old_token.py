@@ -24,7 +24,9 @@ def main(customer: str, device: str) -> None:
     role = names.node_role(settings.control_node)
     credential = credentials.load(credentials.directory(os.environ), role)
     node = Session.login(settings.settings.vault, str(uuid.uuid4()), credential)
-    job = node.child(names.token_role(Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer))
+    job = node.child(
+        names.token_role(settings.control_node, Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer)
+    )
     path = f"{settings.settings.vault.kv_mount}/data/{names.device_secret(customer, device)}"
     for _ in sys.stdin:
         print(_status(job, path), _status(job, "auth/token/lookup-self"), flush=True)

@@ -12,7 +12,7 @@ from typing import Any
 from . import network
 from .certificates import CertificateAuthority
 from .errors import LabError
-from .hosts import Node
+from .hosts import Host, Node
 from .processes import Process, spawn
 from .topology import VAULT, VAULT_PORT
 from .vault_binary import ensure_vault
@@ -138,15 +138,23 @@ class VaultServer(Node):
 
     def request(self, method: str, path: str, data: Any = None, token: str | None = None) -> dict[str, Any]:
         """One call of its HTTP API from its own host (`path` without /v1/); an error answer is a LabError."""
-        status, text = self._exchange(method, f"/v1/{path}", data, token)
-        answer: dict[str, Any] = json.loads(text) if text.strip() else {}
+        status, answer = self.answer(method, path, data, token)
         if status >= 400:
             errors = " ".join("; ".join(answer.get("errors") or ["no reason given"]).split())
             raise LabError(f"Vault: {method} {path}: {status}: {errors}")
         return answer
 
-    def _exchange(self, method: str, path: str, data: Any, token: str | None) -> tuple[int, str]:
-        connection = _Connection(self, ssl.create_default_context(cafile=self.ca_file))
+    def answer(
+        self, method: str, path: str, data: Any = None, token: str | None = None, source: Host | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and answer of one call, from this host or from another that can reach it."""
+        status, text = self._exchange(method, f"/v1/{path}", data, token, source)
+        return status, json.loads(text) if text.strip().startswith("{") else {}
+
+    def _exchange(
+        self, method: str, path: str, data: Any, token: str | None, source: Host | None = None
+    ) -> tuple[int, str]:
+        connection = _Connection(source or self, self.ipv4, ssl.create_default_context(cafile=self.ca_file))
         headers = {"X-Vault-Request": "true"} | ({"X-Vault-Token": token} if token else {})
         body = None if data is None else json.dumps(data)
         try:
@@ -158,16 +166,16 @@ class VaultServer(Node):
 
 
 class _Connection(http.client.HTTPSConnection):
-    """An HTTPS connection that starts in Vault's own namespace."""
+    """An HTTPS connection that starts in a host's own namespace."""
 
-    def __init__(self, server: VaultServer, context: ssl.SSLContext) -> None:
-        super().__init__(server.ipv4, VAULT_PORT, timeout=30, context=context)
-        self._server = server
+    def __init__(self, source: Host, address: str, context: ssl.SSLContext) -> None:
+        super().__init__(address, VAULT_PORT, timeout=30, context=context)
+        self._source = source
         self._tls = context
 
     def connect(self) -> None:
-        plain = network.connect(self._server.namespace, self._server.ipv4, VAULT_PORT, 30)
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self._server.ipv4)
+        plain = network.connect(self._source.namespace, self.host, VAULT_PORT, 30)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
 
 def _known(value: str | None) -> str:

@@ -130,7 +130,7 @@ def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mappin
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     try:
         return [
-            _read_as_a_job(node, customer, device, allowed=device.id in technical)
+            _read_as_a_job(node, run.estate.control_node, customer, device, allowed=device.id in technical)
             for customer, device in pairs
             if device.id in technical | forbidden
         ]
@@ -138,12 +138,12 @@ def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mappin
         node.close()
 
 
-def _read_as_a_job(node: Session, customer: Customer, device: Device, *, allowed: bool) -> Check:
+def _read_as_a_job(node: Session, where: str, customer: Customer, device: Device, *, allowed: bool) -> Check:
     proof = "a job with a valid record is served by Vault" if allowed else "a job without one is refused by Vault"
     path = f"{node.settings.kv_mount}/data/{names.device_secret(customer.id, device.id)}"
     job = None
     try:
-        job = node.child(names.token_role(Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer.id))
+        job = node.child(names.token_role(where, Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer.id))
         served = job.get(path) is not None
         seen = "read" if served else "nothing there"
         passed = served if allowed else False

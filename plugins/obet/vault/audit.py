@@ -48,6 +48,6 @@ def secret_reads(lines: Iterable[str]) -> Iterator[SecretRead]:
 
 def _purpose(policies: Iterable[str]) -> str:
     for purpose in Purpose:
-        if any(policy.startswith(f"{names.token_role(purpose)}-") for policy in policies):
+        if any(policy.startswith(names.grants(purpose)) for policy in policies):
             return purpose.value
     return "none"

@@ -52,10 +52,12 @@ def _base(estate: Estate) -> Iterable[Resource]:
     yield Resource("ssh-ca", f"{vault.ssh_mount}/config/ca", {})
     for name, paths in _fixed_policies(estate).items():
         yield _policy(name, paths, base=True)
-    for name, policy, addresses in _logins(estate):
-        yield Resource("plain", f"auth/{vault.approle_mount}/role/{name}", _login(policy, addresses))
-    for purpose in Purpose:
-        yield Resource("plain", f"auth/token/roles/{names.token_role(purpose)}", _token_role(purpose))
+    for name, addresses in _logins(estate):
+        yield Resource("plain", f"auth/{vault.approle_mount}/role/{name}", _login(name, addresses))
+    for node, where in estate.settings.nodes.items():
+        for purpose in Purpose:
+            role = _token_role(purpose, where.addresses.both)
+            yield Resource("plain", f"auth/token/roles/{names.token_role(node, purpose)}", role)
     forwarding = {"permit-port-forwarding": ""}
     control = estate.settings.nodes[estate.control_node].addresses.both
     yield _ssh_role(estate, names.VANTAGE, [names.VANTAGE_PRINCIPAL], control, forwarding, base=True)
@@ -99,8 +101,8 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
         f"{ssh}/roles/{names.LABEL}*": ["read"],
         f"{ssh}/config/ca": ["read"],
     }
-    own = {f"sys/policies/acl/{names.token_role(p)}-*": ["create", "read", "update", "delete"] for p in Purpose}
-    handing_out = {f"{approle}/{name}/{part}": caps for name, _, _ in _logins(estate) for part, caps in _CREDENTIAL}
+    own = {f"sys/policies/acl/{names.grants(p)}*": ["create", "read", "update", "delete"] for p in Purpose}
+    handing_out = {f"{approle}/{name}/{part}": caps for name, _ in _logins(estate) for part, caps in _CREDENTIAL}
     return {
         names.REGISTRAR: {
             **looking,
@@ -114,10 +116,13 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
             f"auth/token/roles/{names.LABEL}*": ["read"],
             f"{ssh}/roles/{names.LABEL}*": ["create", "read", "update", "delete"],
         },
-        names.NODE: {
-            **{f"auth/token/create/{names.token_role(purpose)}": ["update"] for purpose in Purpose},
-            f"{ssh}/sign/{names.VANTAGE}": ["update"],
-            f"{ssh}/config/ca": ["read"],
+        **{
+            names.node_role(node): {
+                **{f"auth/token/create/{names.token_role(node, purpose)}": ["update"] for purpose in Purpose},
+                f"{ssh}/sign/{names.VANTAGE}": ["update"],
+                f"{ssh}/config/ca": ["read"],
+            }
+            for node in estate.settings.nodes
         },
         names.VERIFIER: {
             **looking,
@@ -131,11 +136,11 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
 _CREDENTIAL = (("role-id", ["read"]), ("secret-id", ["create", "update"]))
 
 
-def _logins(estate: Estate) -> list[tuple[str, str, tuple[Address, ...]]]:
-    """Each AppRole role: its name, its policy, and the only addresses that it works from."""
+def _logins(estate: Estate) -> list[tuple[str, tuple[Address, ...]]]:
+    """Each AppRole role: its name, which is its policy's too, and the only addresses that it works from."""
     control = estate.settings.nodes[estate.control_node].addresses.both
-    nodes = [(names.node_role(n), names.NODE, node.addresses.both) for n, node in estate.settings.nodes.items()]
-    return [(names.REGISTRAR, names.REGISTRAR, control), (names.VERIFIER, names.VERIFIER, control), *nodes]
+    nodes = [(names.node_role(name), node.addresses.both) for name, node in estate.settings.nodes.items()]
+    return [(names.REGISTRAR, control), (names.VERIFIER, control), *nodes]
 
 
 def _login(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
@@ -151,9 +156,11 @@ def _login(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
     }
 
 
-def _token_role(purpose: Purpose) -> dict[str, Any]:
+def _token_role(purpose: Purpose, addresses: Iterable[Address]) -> dict[str, Any]:
+    """A token made through a role is bound by the role, not by its parent: without addresses it works anywhere."""
     return {
-        "allowed_policies_glob": [f"{names.token_role(purpose)}-*"],
+        "allowed_policies_glob": [f"{names.grants(purpose)}*"],
+        "token_bound_cidrs": _hosts(addresses),
         "orphan": False,
         "renewable": False,
         "token_explicit_max_ttl": TOKEN_LIFE,

@@ -6,24 +6,30 @@ from obet.model import Purpose
 
 LABEL = "obet-"
 REGISTRAR = "obet-registrar"
-NODE = "obet-node"
 VERIFIER = "obet-verifier"
 VANTAGE = "obet-vantage"
 # The principals of SSH certificates: what a device's file of authorised principals names.
 VANTAGE_PRINCIPAL = "vantage"
 
 
+def grants(purpose: Purpose) -> str:
+    """What the name of each grant of that purpose begins with."""
+    return f"{LABEL}{purpose}-"
+
+
 def grant(purpose: Purpose, customer: str) -> str:
     """The policy and the SSH role of that purpose for that customer."""
-    return f"{LABEL}{purpose}-{customer}"
-
-
-def token_role(purpose: Purpose) -> str:
-    return f"{LABEL}{purpose}"
+    return f"{grants(purpose)}{customer}"
 
 
 def node_role(node: str) -> str:
-    return f"{NODE}-{node}"
+    """The AppRole role and the policy of an execution node."""
+    return f"{LABEL}node-{node}"
+
+
+def token_role(node: str, purpose: Purpose) -> str:
+    """The token role through which that node gets tokens of that purpose, bound to its own addresses."""
+    return f"{node_role(node)}-{purpose}"
 
 
 def reader(customer: str) -> str:

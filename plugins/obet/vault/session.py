@@ -66,7 +66,7 @@ class Session:
         return session
 
     def child(self, role: str, policy: str) -> Session:
-        """A token of minutes with that one policy, made through a token role; its parent's addresses bind it too."""
+        """A token of minutes with that one policy, made through a token role, whose addresses bind it."""
         with translated(f"token for {policy}"):
             answer = self._client.auth.token.create(policies=[policy], role_name=role)
         return Session(self.settings, self.run_id, answer["auth"]["client_token"])

@@ -89,7 +89,7 @@ def _superfluous(session: Session, wanted: Iterable[Resource]) -> list[Change]:
     """Grants of ours that nothing calls for any more. The policy goes first: it cuts live tokens at once."""
     kept = {resource.path for resource in wanted}
     ssh = session.settings.ssh_mount
-    prefixes = tuple(f"{names.token_role(purpose)}-" for purpose in Purpose)
+    prefixes = tuple(names.grants(purpose) for purpose in Purpose)
     places = [("sys/policies/acl", prefixes), (f"{ssh}/roles", (*prefixes, names.reader("")))]
     return [
         Change("delete", f"{place}/{name}", base=False)

@@ -1,0 +1,5 @@
+"""Labs on which Obet has done its work; made once for all tests that only look."""
+
+from life_support import job, provisioned, served
+
+__all__ = ["job", "provisioned", "served"]

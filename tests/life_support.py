@@ -1,0 +1,152 @@
+"""Labs on which Obet has done its work, for tests of what it claims."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Lab
+from lab.estate import CUSTOMERS, MANAGED_DEVICE, WARRANTY_DEVICE
+from lab.provision import Obet, provision
+
+ADMINISTERED = f"{WARRANTY_DEVICE},{MANAGED_DEVICE}"
+
+
+_MATERIAL = ("role_id", "secret_id")
+
+
+class Job:
+    """What a job on the control node may do in Vault: its own login, and tokens of a purpose."""
+
+    def __init__(self, own: Obet) -> None:
+        self.own, self.vault, self.node1 = own, own.lab.vault, own.lab.node1
+
+    def login(self, role: str = "obet-node-node1") -> str:
+        """A token of that role, from the node's own address."""
+        status, answer = self.try_login(role)
+        assert status == 200, answer
+        return str(answer["auth"]["client_token"])
+
+    def try_login(self, role: str, source: Any = None) -> tuple[int, dict[str, Any]]:
+        """Status and answer of an AppRole login with the node's real login material, from any host."""
+        folder = self.own.credentials
+        material = {part: (folder / f"{role}.{part.replace('_', '-')}").read_text() for part in _MATERIAL}
+        return self.vault.answer("POST", "auth/approle/login", material, source=source or self.node1)
+
+    def token(self, device: str, purpose: str = "technical") -> str:
+        """A job's token for the customer of that device."""
+        policy = f"obet-{purpose}-{CUSTOMERS[device]}"
+        status, answer = self.call(
+            self.login(), "POST", f"auth/token/create/obet-node-node1-{purpose}", {"policies": [policy]}
+        )
+        assert status == 200, answer
+        return str(answer["auth"]["client_token"])
+
+    def call(
+        self, token: str, method: str, path: str, data: Any = None, source: Any = None
+    ) -> tuple[int, dict[str, Any]]:
+        """One call with a token, from the control node unless said otherwise."""
+        return self.vault.answer(method, path, data, token, source or self.node1)
+
+    def read(self, token: str, device: str, source: Any = None) -> int:
+        """The status of reading a device's secrets."""
+        return self.call(token, "GET", secret_path(device), source=source)[0]
+
+    def secrets(self, device: str) -> dict[str, Any]:
+        """The device's secrets as a job reads them."""
+        status, answer = self.call(self.token(device), "GET", secret_path(device))
+        assert status == 200, answer
+        found: dict[str, Any] = answer["data"]["data"]
+        return found
+
+    def sign(self, token: str, role: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Asks Vault for an SSH certificate."""
+        return self.call(token, "POST", f"ssh/sign/{role}", request)
+
+
+def secret_path(device: str) -> str:
+    return f"kv/data/access/{CUSTOMERS[device]}/{device}"
+
+
+def administrator(lab: Lab) -> str:
+    """A new root token, made with the unseal key as an administrator would (Vault API, /sys/generate-root)."""
+    started = lab.vault.request("PUT", "sys/generate-root/attempt", {})
+    made = lab.vault.request(
+        "PUT", "sys/generate-root/update", {"key": lab.vault.unseal_key, "nonce": started["nonce"]}
+    )
+    encoded = base64.b64decode(made["encoded_token"] + "==")
+    return bytes(a ^ b for a, b in zip(encoded, started["otp"].encode(), strict=True)).decode()
+
+
+def new_lab() -> Lab:
+    return Lab.up(f"t{uuid.uuid4().hex[:12]}", owner_pid=os.getpid())
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Obet]:
+    """Two customers in service: onboarded, configured, restricted. Tests leave it as they found it."""
+    with new_lab() as lab:
+        own = provision(lab)
+        own.play("onboard", "--limit", ADMINISTERED)
+        own.play("configure", "--limit", ADMINISTERED)
+        own.play("restrict_access", "--limit", ADMINISTERED)
+        yield own
+
+
+@pytest.fixture(scope="module")
+def provisioned() -> Iterator[Obet]:
+    """Vault set up and the servers as their customers handed them over."""
+    with new_lab() as lab:
+        yield provision(lab)
+
+
+@pytest.fixture
+def job(served: Obet) -> Job:
+    return Job(served)
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    """Ansible's counts by host."""
+    lines = output.rsplit("PLAY RECAP", 1)[-1].splitlines()
+    rows = (line.partition(":") for line in lines if "ok=" in line)
+    return {
+        host.strip(): {key: int(value) for key, value in (pair.split("=") for pair in counts.split())}
+        for host, _, counts in rows
+    }
+
+
+def ssh_with_password(own: Obet, user: str, password: str, address: str) -> subprocess.CompletedProcess[str]:
+    """OpenSSH's own client from the control node, with a password and nothing else."""
+    askpass = own.lab.node1.home / "askpass"
+    askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$TRIED"\n')
+    askpass.chmod(0o700)
+    known = own.lab.node1.home / "known"
+    server = next(m for m in own.lab.machines.values() if m.ipv4 == address)
+    known.write_text(f"{address} {server.run(['cat', '/etc/ssh/ssh_host_ed25519_key.pub']).stdout}")
+    options = ["-o", "PreferredAuthentications=password,keyboard-interactive", "-o", "NumberOfPasswordPrompts=1"]
+    return own.lab.node1.run(
+        ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={known}", *options, f"{user}@{address}", "id -un"],
+        env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},
+        check=False,
+    )
+
+
+def promises(own: Obet, *devices: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and answer of `obet verify --json`."""
+    answer = own.obet("verify", "--json", *devices, check=False)
+    return answer.returncode, json.loads(answer.stdout)
+
+
+def verdict(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(promise for promise in found["promises"] if promise["name"] == name)
+
+
+def files_under(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
