@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,7 @@ def instant(text: str) -> datetime:
 
 
 def addresses(ipv4: str | None = None, ipv6: str | None = None) -> Addresses:
-    found: dict[str, Any] = {"ipv4": ipv4, "ipv6": ipv6}
-    return Addresses(**{family: ip_address(text) if text else None for family, text in found.items()})
+    return Addresses(ipv4=IPv4Address(ipv4) if ipv4 else None, ipv6=IPv6Address(ipv6) if ipv6 else None)
 
 
 def ips(*texts: str) -> list[Address]:
@@ -96,7 +95,9 @@ def invoice(state: str = "unpaid", paid: str | None = None, name: str = "i-00000
     return Invoice(id=name, issued=Moment(date(2026, 2, 10)), **fields)
 
 
-def record(given: str = "2026-01-15", withdrawn: str | None = None, services: Sequence[str] = (SERVICE,)) -> AgreementRecord:
+def record(
+    given: str = "2026-01-15", withdrawn: str | None = None, services: Sequence[str] = (SERVICE,)
+) -> AgreementRecord:
     return AgreementRecord(
         version=VERSION,
         digest=DIGEST,
@@ -156,7 +157,9 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def python(program: str, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def python(
+    program: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Runs a program in a Python of its own, in the C locale's UTF-8, with nothing of this environment."""
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],

@@ -114,8 +114,8 @@ def vault_bootstrap(options: Namespace) -> int:
         raise RunError("no token on standard input: pipe an administrator's token in")
     session = Session(estate.settings.vault, str(uuid.uuid4()), token)
     try:
-        changes = difference(session, desired(estate, ()))
-        apply(session, [change for change in changes if change.base])
+        changes = [change for change in difference(session, desired(estate, ())) if change.base]
+        apply(session, changes)
         print(f"{len(changes)} made" if changes else "nothing to do")
         if options.credentials:
             for role in (names.REGISTRAR, names.VERIFIER, names.node_role(estate.control_node)):

@@ -1,0 +1,149 @@
+"""The customer's initial login is taken over; what Vault holds opens what it should, and stands nowhere else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from lab import Machine
+from lab.estate import MANAGED_DEVICE, UNAGREED_DEVICE, WARRANTY_DEVICE
+from lab.provision import Obet
+from lab.this_host import CHECKOUT
+from lab.topology import STATUS_PORT
+from life_support import Job, files_under, recap, ssh_with_password
+
+
+@pytest.fixture
+def server(served: Obet) -> Machine:
+    return served.lab.machine("server1")
+
+
+def test_the_initial_password_worked_before_onboarding_and_is_refused_after(
+    served: Obet, provisioned: Obet, server: Machine
+) -> None:
+    untouched = provisioned.lab.machine("server1")
+    login = untouched.initial_login
+    before = ssh_with_password(provisioned, login.user, login.password, untouched.ipv4)
+    assert before.stdout.strip() == login.user
+    login = server.initial_login
+    after = ssh_with_password(served, login.user, login.password, server.ipv4)
+    assert after.returncode == 255
+    assert "Permission denied" in after.stderr
+
+
+def test_the_server_itself_knows_the_new_password_and_no_longer_the_old_one(served: Obet, server: Machine) -> None:
+    new = Job(served).secrets(WARRANTY_DEVICE)["login"]
+    old = server.initial_login.password
+    assert new["taken_over"] is True
+    assert new["password"] != old
+
+    def works(password: str) -> bool:
+        su = ["runuser", "-u", "nobody", "--", "su", "-c", "id -un", new["user"]]
+        return server.run(su, input=f"{password}\n", check=False).stdout.strip() == str(new["user"])
+
+    assert works(new["password"])
+    assert not works(old)
+
+
+def test_the_service_takes_its_secret_from_vault_and_no_other(served: Obet, server: Machine) -> None:
+    token = Job(served).secrets(WARRANTY_DEVICE)["services"]["status"]
+    assert server.run(["cat", "/etc/status/token"]).stdout.strip() == token
+    assert server.run(["stat", "-c", "%a %U", "/etc/status/token"]).stdout.strip() == "600 root"
+    assert _status(server, token) == 200
+    assert _status(server, f"{token}x") == 401
+
+
+def test_two_servers_never_share_a_secret(served: Obet) -> None:
+    job = Job(served)
+    first, second = job.secrets(WARRANTY_DEVICE), job.secrets(MANAGED_DEVICE)
+    assert first["login"]["password"] != second["login"]["password"]
+    assert first["services"]["status"] != second["services"]["status"]
+
+
+def test_a_device_without_an_agreement_is_passed_over_by_name_and_nothing_is_tried(served: Obet) -> None:
+    answer = served.play("onboard", "--limit", UNAGREED_DEVICE)
+    assert f"{UNAGREED_DEVICE}: passed over: no technical access now" in answer.stdout
+    assert recap(answer.stdout)[UNAGREED_DEVICE]["changed"] == 0
+
+
+def test_a_play_without_a_purpose_gets_no_secret(served: Obet, tmp_path: Path) -> None:
+    playbook = tmp_path / "own.yml"
+    tasks = [{"ansible.builtin.debug": {"msg": "{{ lookup('obet_secret', 'login.user') }}"}}]
+    playbook.write_text(json.dumps([{"hosts": WARRANTY_DEVICE, "gather_facts": False, "tasks": tasks}]))
+    answer = served.lab.node1.run(["ansible-playbook", str(playbook)], env=served.environment, check=False)
+    assert answer.returncode == 2
+    assert "no run is open" in answer.stdout + answer.stderr
+
+
+def test_a_playbook_of_ones_own_reads_a_secret_by_the_lookup(served: Obet, tmp_path: Path) -> None:
+    playbook = tmp_path / "own.yml"
+    tasks = [{"ansible.builtin.debug": {"msg": "as {{ lookup('obet_secret', 'login.user') }}"}}]
+    play = {"hosts": WARRANTY_DEVICE, "gather_facts": False, "tasks": tasks, "vars": {"obet_purpose": "technical"}}
+    playbook.write_text(json.dumps([play]))
+    answer = served.lab.node1.run(["ansible-playbook", str(playbook)], env=served.environment)
+    assert f"as {served.lab.machine('server1').initial_login.user}" in answer.stdout
+
+
+def test_an_inventory_that_is_wrong_stops_ansible_with_one_line_that_says_where(served: Obet) -> None:
+    path = served.estate / "estate.yml"
+    before = path.read_text()
+    try:
+        path.write_text(before + "surprise: 1\n")
+        answer = served.play("verify_access", check=False)
+    finally:
+        path.write_text(before)
+    assert answer.returncode != 0
+    line = len(before.splitlines()) + 1
+    assert f"{path}:{line}: the document: Object contains unknown field `surprise`" in answer.stderr
+
+
+def test_a_run_leaves_no_agent_no_connection_and_no_file_of_its_own(served: Obet) -> None:
+    served.play("configure", "--limit", WARRANTY_DEVICE)
+    node = served.lab.node1
+    assert list((node.directory / "run" / "obet").iterdir()) == []
+    assert node.run(["pgrep", "-f", f"ssh-agent.*{node.directory}"], check=False).stdout == ""
+    assert node.run(["pgrep", "-f", f"ssh: {node.directory}"], check=False).stdout == ""
+
+
+def test_a_runs_token_is_revoked_when_it_ends(served: Obet) -> None:
+    served.play("configure", "--limit", WARRANTY_DEVICE)
+    log = served.lab.vault.audit_directory / "audit-1.log"
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    answered = [entry for entry in entries if entry["type"] == "response"]
+    run = answered[-1]["request"]["headers"]["x-correlation-id"][0]
+    own = [e["request"]["path"] for e in answered if e["request"].get("headers", {}).get("x-correlation-id") == [run]]
+    assert own.count("auth/approle/login") == 1
+    assert own.count("auth/token/revoke-self") == 2  # its child's and its own
+    assert own[-1] == "auth/token/revoke-self"
+
+
+def test_no_secret_stands_in_a_file_of_the_node_or_of_the_checkout(served: Obet) -> None:
+    served.play("site", "--limit", WARRANTY_DEVICE)
+    secrets = Job(served).secrets(WARRANTY_DEVICE)
+    values = [secrets["login"]["password"], secrets["services"]["status"]]
+    node = served.lab.node1.directory
+    places = [node, CHECKOUT / "build", Path.home() / ".ansible", served.estate]
+    planted = node / "home" / "planted"
+    planted.write_text(f"x {values[0]} x")
+    found = [p for place in places if place.exists() for p in files_under(place) if _holds(p, values)]
+    assert found == [planted], "the planted one is found, and nothing else"
+    planted.unlink()
+
+
+def _holds(path: Path, values: list[str]) -> bool:
+    content = path.read_bytes()
+    return any(value.encode() in content for value in values)
+
+
+def _status(server: Machine, token: str) -> int:
+    """The answer of the server's own service, asked on the server."""
+    script = (
+        "import ssl,sys,urllib.request as u,urllib.error as e\n"
+        "c=ssl.create_default_context();c.check_hostname=False;c.verify_mode=ssl.CERT_NONE\n"
+        "r=u.Request(sys.argv[1],headers={'Authorization':'Bearer '+sys.stdin.readline().strip()})\n"
+        "try: print(u.urlopen(r,context=c).status)\n"
+        "except e.HTTPError as x: print(x.code)\n"
+    )
+    command = ["python3", "-c", script, f"https://127.0.0.1:{STATUS_PORT}/"]
+    return int(server.run(command, input=f"{token}\n").stdout)

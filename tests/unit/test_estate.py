@@ -1,0 +1,268 @@
+"""The only reader of contracts: the example loads; one fault anywhere is one line with its place, and nothing loads."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from builders import EXAMPLE, edit, line_of
+from obet import estate
+from obet.errors import EstateError
+from obet.hosts import hosts
+
+WARRANTY, MANAGED, UNAGREED = (Path("customers") / name for name in ("c-qgx2np9y3d", "c-hkqgde66rg", "c-aqj5van3ze"))
+CONTRACT = WARRANTY / "contract.yml"
+DEVICE = WARRANTY / "devices" / "d-593ccz0tsv.yml"
+SETTINGS = Path("estate.yml")
+DIGEST = "sha256:b85f99badb2561f6b691cc1e610676382286c924c00e2dc9c251a7e3b2fbf4e2"
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAINqirccz5y7J92IlKXXOuLU2yB90HnsXao9Dsl9gwwn2"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One edit of the example, and the line of which the error must then speak."""
+
+    file: Path
+    old: str
+    new: str
+    at: str
+
+
+UNTIL = "warranty_until: 2028-01-31"
+STARTED = "started: 2026-02-01"
+SERVICE_ID = "- id: s-t33nptq71a"
+DEVICE_V4, DEVICE_V6 = "ipv4: 198.51.100.101", 'ipv6: "2001:db8:51::101"'
+
+CONTRACT_FAULTS = {
+    "an unknown field": Fault(CONTRACT, STARTED, f"{STARTED}\n    colour: red", "colour"),
+    "a field twice": Fault(CONTRACT, STARTED, f"{STARTED}\n    kind: managed", "kind: managed"),
+    "a missing field": Fault(CONTRACT, f"    {STARTED}\n", "", SERVICE_ID),
+    "an anchor": Fault(CONTRACT, "time_zone: ", "time_zone: &zone ", "&zone"),
+    "an alias": Fault(CONTRACT, "time_zone: Europe/Sofia", "time_zone: *zone", "*zone"),
+    "a tag that makes objects": Fault(CONTRACT, "time_zone: ", "time_zone: !!python/object:os.system ", "!!python"),
+    "a tag of its own": Fault(CONTRACT, "services:\n", "services: !ours\n", "!ours"),
+    "nested too deep": Fault(CONTRACT, "[d-593ccz0tsv]", "[" * 30 + "]" * 30, "[[["),
+    "text for a list": Fault(CONTRACT, "[d-593ccz0tsv]", "d-593ccz0tsv", "devices: d-"),
+    "a number for text": Fault(CONTRACT, "Europe/Sofia", "3", "time_zone"),
+    "a truth for text": Fault(CONTRACT, "Europe/Sofia", "true", "time_zone"),
+    "text for a number": Fault(CONTRACT, "agreement:\n", 'hard_stop_days: "30"\nagreement:\n', "hard_stop_days"),
+    "no day to stop hard": Fault(CONTRACT, "agreement:\n", "hard_stop_days: 0\nagreement:\n", "hard_stop_days"),
+    "a hard stop far away": Fault(CONTRACT, "agreement:\n", "hard_stop_days: 91\nagreement:\n", "hard_stop_days"),
+    "an unknown kind": Fault(CONTRACT, "kind: one-off", "kind: oneoff", "kind: oneoff"),
+    "an unknown zone": Fault(CONTRACT, "Europe/Sofia", "Europe/Sofa", "time_zone"),
+    "a zone that walks": Fault(CONTRACT, "Europe/Sofia", "../../../etc/localtime", "time_zone"),
+    "a day that is none": Fault(CONTRACT, UNTIL, "warranty_until: 2027-02-29", "2027-02-29"),
+    "a month that is none": Fault(CONTRACT, UNTIL, "warranty_until: 2027-13-01", "2027-13-01"),
+    "a day in words": Fault(CONTRACT, UNTIL, "warranty_until: tomorrow", "tomorrow"),
+    "an instant without offset": Fault(CONTRACT, UNTIL, "warranty_until: 2028-01-31T18:00:00", "T18:00"),
+    "the last day there is": Fault(CONTRACT, UNTIL, "warranty_until: 9999-12-31", "9999"),
+    "the first day there is": Fault(CONTRACT, STARTED, "started: 0001-01-01", "0001-01-01"),
+    "an instant before all": Fault(CONTRACT, UNTIL, "warranty_until: 0001-01-01T00:00:00+02:00", "0001-01-01"),
+    "a warranty without a date": Fault(CONTRACT, f"    {UNTIL}\n", "", SERVICE_ID),
+    "no last day, no warranty": Fault(CONTRACT, f"warranty\n    {UNTIL}\n", "earliest\n", SERVICE_ID),
+    "one-off work of no end": Fault(CONTRACT, "    access_ends: warranty\n", "", SERVICE_ID),
+    "a managed service that ends": Fault(CONTRACT, "kind: one-off", "kind: managed", SERVICE_ID),
+    "paid without a day": Fault(CONTRACT, ", paid: 2026-02-20", "", "i-02z397k8re"),
+    "a day without payment": Fault(CONTRACT, "state: paid", "state: reversed", "i-02z397k8re"),
+    "two services of one id": Fault(
+        CONTRACT,
+        "services:\n",
+        f"services:\n  {SERVICE_ID}\n    kind: managed\n    {STARTED}\n    devices: []\n",
+        "id: c-",
+    ),
+    "another customer's id": Fault(CONTRACT, "id: c-qgx2np9y3d", "id: c-qgx2np9y3e", "id: c-"),
+    "a device without a file": Fault(CONTRACT, "[d-593ccz0tsv]", "[d-0000000000]", "d-0000000000"),
+    "an unknown agreement": Fault(CONTRACT, "version: 2026-01", "version: 2026-02", "2026-02\n"),
+    "another digest": Fault(CONTRACT, "sha256:b85f", "sha256:b85e", "sha256"),
+    "a digest of another kind": Fault(CONTRACT, "sha256:", "sha512:", "sha512"),
+    "a record of no service": Fault(CONTRACT, "[s-t33nptq71a]", "[s-0000000000]", "s-0000000000"),
+}
+DEVICE_FAULTS = {
+    "a network for a host": Fault(DEVICE, DEVICE_V4, "ipv4: 10.0.0.0/8", "10.0.0.0/8"),
+    "everybody for a host": Fault(DEVICE, "ipv4: 203.0.113.21", "ipv4: 0.0.0.0/0", "0.0.0.0/0"),
+    "a host with its mask": Fault(DEVICE, DEVICE_V4, "ipv4: 198.51.100.101/32", "/32"),
+    "no address in particular": Fault(DEVICE, DEVICE_V4, "ipv4: 0.0.0.0", "ipv4: 0."),
+    "no IPv6 address in particular": Fault(DEVICE, DEVICE_V6, 'ipv6: "::"', '"::"'),
+    "a multicast address": Fault(DEVICE, DEVICE_V4, "ipv4: 224.0.0.1", "224.0.0.1"),
+    "an IPv6 multicast address": Fault(DEVICE, DEVICE_V6, 'ipv6: "ff02::1"', "ff02::1"),
+    "a loopback address": Fault(DEVICE, DEVICE_V4, "ipv4: 127.0.0.1", "127.0.0.1"),
+    "an IPv6 loopback address": Fault(DEVICE, DEVICE_V6, 'ipv6: "::1"', '"::1"'),
+    "the broadcast address": Fault(DEVICE, DEVICE_V4, "ipv4: 255.255.255.255", "255.255.255.255"),
+    "a link's own address": Fault(DEVICE, DEVICE_V6, 'ipv6: "fe80::1"', "fe80::1"),
+    "an address with a zone": Fault(DEVICE, DEVICE_V6, 'ipv6: "2001:db8:51::101%eth0"', "%eth0"),
+    "nftables text in a zone": Fault(DEVICE, DEVICE_V6, 'ipv6: "2001:db8::1%x } accept #"', "accept #"),
+    "IPv4 in IPv6's clothes": Fault(DEVICE, DEVICE_V6, 'ipv6: "::ffff:127.0.0.1"', "::ffff"),
+    "IPv6 where IPv4 stands": Fault(DEVICE, DEVICE_V4, 'ipv4: "2001:db8::1"', "2001:db8::1"),
+    "a number for an address": Fault(DEVICE, DEVICE_V4, "ipv4: 3325256805", "3325256805"),
+    "no address at all": Fault(DEVICE, f"{{{DEVICE_V4}, {DEVICE_V6}}}", "{}", "addresses"),
+    "no management": Fault(DEVICE, "management:\n  - {protocol: ssh, port: 22}", "management: []", "id: d-"),
+    "an open protocol": Fault(DEVICE, "protocol: ssh", "protocol: telnet", "telnet"),
+    "a port that is none": Fault(DEVICE, "port: 22", "port: 65536", "65536"),
+    "port nought": Fault(DEVICE, "port: 22", "port: 0", "port: 0"),
+    "a port in quotes": Fault(DEVICE, "port: 22", "port: '22'", "'22'"),
+    "our account as his": Fault(DEVICE, "account: owner", "account: obet", "account: obet"),
+    "root as his": Fault(DEVICE, "account: owner", "account: root", "account: root"),
+    "a secret's path that walks": Fault(DEVICE, "/etc/status/token", "/etc/../shadow", "../shadow"),
+    "a key over two lines": Fault(DEVICE, f"ssh-ed25519 {KEY}", f'"ssh-ed25519 {KEY}\\n* ssh-rsa AAAA"', "ssh-rsa"),
+}
+SETTINGS_FAULTS = {
+    "two control nodes": Fault(SETTINGS, "node2:\n", "node2:\n    control: true\n", "nodes:"),
+    "no control node": Fault(SETTINGS, "control: true", "control: false", "nodes:"),
+    "an outsider with a node's address": Fault(SETTINGS, "ipv4: 203.0.113.66", "ipv4: 198.51.100.12", "nodes:"),
+    "an outsider with a node's IPv6 address": Fault(SETTINGS, '"2001:db8:cb::66"', '"2001:db8:51:0::11"', "nodes:"),
+    "a network for a node": Fault(SETTINGS, "ipv4: 198.51.100.11", "ipv4: 198.51.100.0/24", "100.0/24"),
+    "a network for the second node": Fault(SETTINGS, "ipv4: 198.51.100.12", "ipv4: 198.51.100.0/24", "100.0/24"),
+    "an unknown field of a node": Fault(SETTINGS, "node2:\n", "node2:\n    colour: red\n", "colour"),
+    "a name that walks": Fault(SETTINGS, "node2:", "../node2:", "../node2"),
+    "Vault in clear": Fault(SETTINGS, "https://", "http://", "http://"),
+    "Vault with a login": Fault(SETTINGS, "https://", "https://user@", "user@"),
+    "a mount that walks": Fault(SETTINGS, "vault:\n", "vault:\n  kv_mount: ../sys\n", "../sys"),
+    "a key without end": Fault(SETTINGS, "ssh-ed25519 ", "ssh-ed25519", "ssh-ed25519A"),
+}
+# What a folder's name and a policy's path are made of: nothing in it walks, nothing is written in two ways.
+IDS = ["../x", "s-../../etc", "S-T33NPTQ71A", "s-T33nptq71a", "s-t33nptq71i", "s-t33nptq71l", "s-t33nptq71o"]
+IDS += [
+    "s-t33nptq71u",
+    "s-t33nptq71",
+    "s-t33nptq71aa",
+    "c-t33nptq71a",
+    "t33nptq71a",
+    "s-t33nptq7/a",
+    "s-t33nptq71\u0661",
+]
+ID_FAULTS = {f"the id {text}": Fault(CONTRACT, SERVICE_ID, f'- id: "{text}"', f'"{text}"') for text in IDS}
+FAULTS = CONTRACT_FAULTS | DEVICE_FAULTS | SETTINGS_FAULTS | ID_FAULTS
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_one_fault_is_one_line_with_file_and_line_and_nothing_loads(example: Path, fault: Fault) -> None:
+    path = example / fault.file
+    edit(path, fault.old, fault.new)
+    line = next(n for n, text in enumerate(path.read_text().splitlines(keepends=True), start=1) if fault.at in text)
+    for load in (estate.load, hosts):
+        with pytest.raises(EstateError) as caught:
+            load(example)
+        message = str(caught.value)
+        assert message.startswith(f"{path}:{line}: ")
+        assert "\n" not in message
+        assert caught.value.exit_code == 3
+
+
+# msgspec searches a pattern, and `$` also matches before a last newline.
+TRAILING = {
+    "a service's id": Fault(CONTRACT, SERVICE_ID, f'- id: "{SERVICE_ID[6:]}\\n"', r"\n"),
+    "a digest": Fault(CONTRACT, f"digest: {DIGEST}", f'digest: "{DIGEST}\\n"', r"\n"),
+    "a host key": Fault(DEVICE, f"host_key: ssh-ed25519 {KEY}", f'host_key: "ssh-ed25519 {KEY}\\n"', r"\n"),
+    "a secret's path": Fault(DEVICE, "path: /etc/status/token", r'path: "/etc/status/token\n"', r"\n"),
+    "a secret's name": Fault(DEVICE, "name: status", r'name: "status\n"', r"\n"),
+    "an account": Fault(DEVICE, "account: owner", r'account: "owner\n"', r"\n"),
+    "our own account": Fault(DEVICE, "account: owner", r'account: "root\n"', r"\n"),
+    "Vault's address": Fault(SETTINGS, "https://198.51.100.10:8200", r'"https://198.51.100.10:8200\n"', r"\n"),
+}
+
+
+@pytest.mark.parametrize("fault", TRAILING.values(), ids=TRAILING)
+def test_text_of_a_fixed_form_ends_where_its_line_ends(example: Path, fault: Fault) -> None:
+    edit(example / fault.file, fault.old, fault.new)
+    with pytest.raises(EstateError, match=f":{line_of(example / fault.file, fault.at)}: "):
+        estate.load(example)
+
+
+def second_device(example: Path) -> Path:
+    return Path(shutil.copy(example / DEVICE, example / MANAGED / "devices"))
+
+
+def renamed(old: Path, new: Path) -> Callable[[Path], Path]:
+    return lambda example: (example / old).rename(example / new)
+
+
+def created(path: Path) -> Callable[[Path], Path]:
+    def create(example: Path) -> Path:
+        (example / path).write_text("id: 1\n")
+        return example / path
+
+    return create
+
+
+def removed(path: Path) -> Callable[[Path], Path]:
+    def remove(example: Path) -> Path:
+        (example / path).unlink()
+        return example / path
+
+    return remove
+
+
+FOLDERS = {
+    "a customer's folder with another id": renamed(UNAGREED, UNAGREED.with_name("c-0000000000")),
+    "a customer's folder in upper case": renamed(UNAGREED, UNAGREED.with_name("c-AQJ5VAN3ZE")),
+    "a customer's folder with a name": renamed(UNAGREED, UNAGREED.with_name("acme")),
+    "a customer's folder with an end of line": renamed(UNAGREED, UNAGREED.with_name("c-aqj5van3ze\n")),
+    "a file among the customers": created(Path("customers/notes.txt")),
+    "a device's file with another id": renamed(DEVICE, DEVICE.with_name("d-0000000000.yml")),
+    "a copy among the devices": created(DEVICE.with_suffix(".yml~")),
+    "a device in two customers": second_device,
+    "no contract": removed(CONTRACT),
+    "no settings": removed(SETTINGS),
+}
+
+
+@pytest.mark.parametrize("spoil", FOLDERS.values(), ids=FOLDERS)
+def test_one_file_in_the_wrong_place_is_named_in_one_line_and_nothing_loads(
+    example: Path, spoil: Callable[[Path], Path]
+) -> None:
+    place = spoil(example)
+    with pytest.raises(EstateError) as caught:
+        estate.load(example)
+    assert str(place).strip() in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_example_loads_whole() -> None:
+    found = estate.load(EXAMPLE)
+    assert {customer.id: [*customer.devices] for customer in found.customers.values()} == {
+        "c-aqj5van3ze": ["d-jscb00nk6m"],
+        "c-hkqgde66rg": ["d-nh4bbpheqk"],
+        "c-qgx2np9y3d": ["d-593ccz0tsv"],
+    }
+    assert found.control_node == "node1"
+    assert set(found.fixed_addresses) == {
+        ip_address(text) for text in ("198.51.100.11", "198.51.100.12", "2001:db8:51::11", "2001:db8:51::12")
+    }
+
+
+@pytest.mark.usefixtures("parser")
+def test_both_parsers_load_the_same_estate(example: Path) -> None:
+    assert estate.load(example) == estate.load(EXAMPLE)
+
+
+def test_hidden_files_are_no_customers_and_no_devices(example: Path) -> None:
+    (example / "customers" / ".git").mkdir()
+    (example / DEVICE.with_name(f".{DEVICE.name}.swp")).write_text("not YAML: [")
+    assert estate.load(example) == estate.load(EXAMPLE)
+
+
+def test_a_customer_without_devices_and_an_estate_without_customers_load(example: Path) -> None:
+    shutil.rmtree(example / WARRANTY / "devices")
+    edit(example / CONTRACT, "[d-593ccz0tsv]", "[]")
+    assert estate.load(example).customers["c-qgx2np9y3d"].devices == {}
+    shutil.rmtree(example / "customers")
+    assert estate.load(example).customers == {}
+
+
+def test_a_device_belongs_to_the_customer_in_whose_folder_it_stands() -> None:
+    found = estate.load(EXAMPLE)
+    assert found.customer_of("d-593ccz0tsv").id == "c-qgx2np9y3d"
+    with pytest.raises(KeyError):
+        found.customer_of("d-0000000000")
+
+
+def test_the_estates_folder_is_where_an_obet_yml_is_named_or_stands(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("")
+    assert estate.folder_among([str(tmp_path / "hosts"), str(EXAMPLE)]) == EXAMPLE
+    assert estate.folder_among([str(EXAMPLE / "obet.yml")]) == EXAMPLE
+    assert estate.folder_among([str(tmp_path), str(tmp_path / "hosts"), "host,"]) is None
+    assert estate.folder_among([]) is None
