@@ -124,7 +124,7 @@ class Story:
             line.check(f"the server refuses {refused}", True)
         line.check("something was tried and refused", bool(_refused(answer)))
         left = self.server.run(
-            ["sh", "-c", "getent passwd obet obet-read; ls -d /etc/obet /etc/ssh/obet_*"], check=False
+            ["sh", "-c", "getent passwd obet obet-read; ls -d /etc/obet* /etc/ssh/obet_*"], check=False
         )
         line.check("the server keeps no account, key, rule or file of ours", not left.stdout, left.stdout)
         line.check("the secret we knew opens the server's service no more", self._service_answers(self._token) == 401)

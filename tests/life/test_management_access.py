@@ -13,7 +13,7 @@ from lab.provision import Obet
 from lab.topology import STATUS_PORT
 from life_support import ADMINISTERED, Job, promises, recap, verdict
 
-_SCRIPT = "/etc/obet/management-access"
+_SCRIPT = "/usr/local/sbin/obet-management-access"
 _TABLE = ["nft", "list", "table", "inet", "obet_management"]
 
 
@@ -71,7 +71,7 @@ def test_a_session_from_elsewhere_is_cut_when_the_rules_come(served: Obet, serve
     server.run(["nft", "delete", *_TABLE[2:]])
     with served.lab.host("outsider1").connect(server.ipv4, 22) as held:
         assert held.recv(4) == b"SSH-"
-        server.run(["nft", "-f", "/etc/obet/nftables.d/management_access.nft"])
+        server.run(["nft", "-f", "/etc/obet-management-access.nft"])
         held.settimeout(2)
         held.recv(4096)
         held.sendall(b"SSH-2.0-test\r\n")
@@ -222,7 +222,7 @@ def test_a_device_that_is_only_observed_is_not_changed(
     assert recap(answer.stdout)[MANAGED_DEVICE]["changed"] == 0
     assert server.run(_TABLE, check=False).returncode != 0
     assert verdict(promises(served, MANAGED_DEVICE)[1], "fixed-ip")["holds"] is None
-    server.run(["nft", "-f", "/etc/obet/nftables.d/management_access.nft"])
+    server.run(["nft", "-f", "/etc/obet-management-access.nft"])
 
 
 def test_a_certificate_opens_nothing_from_another_address_even_without_the_rules(
@@ -241,7 +241,7 @@ def test_a_certificate_opens_nothing_from_another_address_even_without_the_rules
         assert refused.returncode == 255
         assert "Permission denied" in refused.stderr
     finally:
-        server.run(["nft", "-f", "/etc/obet/nftables.d/management_access.nft"])
+        server.run(["nft", "-f", "/etc/obet-management-access.nft"])
 
 
 def test_the_reading_account_may_look_and_nothing_else(served: Obet, server: Machine) -> None:
@@ -256,7 +256,7 @@ def test_the_reading_account_may_look_and_nothing_else(served: Obet, server: Mac
 
 def _arm_a_lock_out(server: Machine, change: str, seconds: int) -> None:
     """Rules that take nobody at all, armed as the role arms its own."""
-    candidate = "/etc/obet/management_access.candidate"
+    candidate = "/etc/obet-management-access.candidate"
     wanted = server.run(["cat", candidate]).stdout
     rules = "type filter hook input priority -10\ntcp dport 22 drop"
     table = "table inet obet_management"

@@ -32,6 +32,25 @@ def test_the_initial_password_worked_before_onboarding_and_is_refused_after(
     assert "Permission denied" in after.stderr
 
 
+def test_a_dry_run_on_a_fresh_server_shows_what_would_come_and_changes_nothing(provisioned: Obet) -> None:
+    server = provisioned.lab.machine("server1")
+    before = _file_tree(server)
+    answer = provisioned.play("onboard", "--check", "--diff", "--limit", WARRANTY_DEVICE)
+    counts = recap(answer.stdout)[WARRANTY_DEVICE]
+    assert counts["changed"] >= 5
+    assert counts["failed"] == 0
+    assert "+    TrustedUserCAKeys /etc/ssh/obet_ca.pub" in answer.stdout
+    assert _file_tree(server) == before
+    assert Job(provisioned).secrets(WARRANTY_DEVICE)["login"]["password"] == server.initial_login.password
+
+
+def test_a_dry_run_of_each_playbook_on_a_configured_server_shows_no_change(served: Obet) -> None:
+    for playbook in ("onboard", "configure", "restrict_access", "post_warranty"):
+        answer = served.play(playbook, "--check", "--diff", "--limit", WARRANTY_DEVICE)
+        counts = recap(answer.stdout)[WARRANTY_DEVICE]
+        assert (counts["changed"], counts["failed"]) == (0, 0), playbook
+
+
 def test_the_server_itself_knows_the_new_password_and_no_longer_the_old_one(served: Obet, server: Machine) -> None:
     new = Job(served).secrets(WARRANTY_DEVICE)["login"]
     old = server.initial_login.password
@@ -129,6 +148,13 @@ def test_no_secret_stands_in_a_file_of_the_node_or_of_the_checkout(served: Obet)
     found = [p for place in places if place.exists() for p in files_under(place) if _holds(p, values)]
     assert found == [planted], "the planted one is found, and nothing else"
     planted.unlink()
+
+
+def _file_tree(server: Machine) -> str:
+    """Names, sizes and times of all that configures the server (sudo and Ansible leave an empty folder at home)."""
+    return server.run(
+        ["find", "/etc", "/usr/local", "/root", "/var/lib", "-not", "-path", "/var/lib/sudo*", "-printf", "%p %s %T@\n"]
+    ).stdout
 
 
 def _holds(path: Path, values: list[str]) -> bool:

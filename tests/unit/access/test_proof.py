@@ -192,7 +192,7 @@ HARMLESS = {
     "a source that is one anyway": first("ip saddr 198.51.100.11 accept", "ip saddr 203.0.113.21 tcp dport 22 accept"),
     "a set of sources": first("ip saddr @named accept", declared=declared_set("type ipv4_addr", "198.51.100.11")),
     "a jump to a chain that does nothing": first("jump aside", declared="chain aside { tcp dport 80 drop; }"),
-    "a jump to a chain that comes back": first("jump aside", declared="chain aside { ct state new return; }"),
+    "a jump to a chain that comes back": first("jump aside", declared="chain aside { tcp dport 22 return; }"),
     "a chain that drops for it": instead(DROP, "jump aside").replace(
         "chain input", f"chain aside {{ {DROP}; }}\n chain input"
     ),
@@ -227,7 +227,6 @@ def test_rules_that_may_take_another_are_found(loaded: Callable[..., str], text:
 def test_rules_that_may_refuse_a_source_are_found(loaded: Callable[..., str], text: str, says: str) -> None:
     found = findings(loaded(text))
     assert any(says in what for what in found), found
-    assert not any("also takes" in what for what in found)
 
 
 def test_a_device_without_rules_takes_everybody(loaded: Callable[..., str]) -> None:
@@ -264,7 +263,7 @@ def test_the_counter_of_the_denied_is_read_by_table_and_name(loaded: Callable[..
 # By hand: what this nft does not print
 
 
-def rule(*expressions: dict[str, Any], chain: str = "input") -> dict[str, Any]:
+def rule(*expressions: Any, chain: str = "input") -> dict[str, Any]:
     return {"rule": {"family": "inet", "table": "t", "chain": chain, "expr": list(expressions)}}
 
 
@@ -337,34 +336,34 @@ def test_what_another_nft_would_print_of_bad_or_unknown_rules_is_found(items: li
     assert any(V4 in what for what in findings(ruleset(*items)))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "table inet t { }",
-        "[]",
-        "null",
-        "{}",
-        '{"nftables": 1}',
-        '{"nftables": [1]}',
-        "[" * 100_000,
-        ruleset({"rule": {}}),
-        ruleset({"chain": {"family": "inet"}}),
-        ruleset({"table": {"flags": ["dormant"]}}),
-        ruleset({"set": {"name": "x"}}),
-        ruleset({"table": 1}),
-        ruleset(BASE, {"rule": {"family": "inet", "table": "t", "chain": "input", "expr": [1]}}),
-        ruleset(BASE, rule({})),
-        ruleset(BASE, rule({"accept": None, "drop": None})),
-        ruleset(BASE, rule({"match": None}, ACCEPT)),
-        ruleset(BASE, rule({"match": []}, ACCEPT)),
-        ruleset(BASE, rule({"jump": None})),
-        ruleset(BASE, rule(match(SADDR4, {"set": 1}), ACCEPT)),
-        ruleset(BASE, rule(match(DPORT["match"]["left"], {"range": [1]}), ACCEPT)),
-        ruleset(BASE, rule({"jump": {"target": "gone"}})),
-        ruleset(BASE, rule({"jump": {"target": "input"}})),
-    ],
-)
+BROKEN = {
+    "nothing": "",
+    "text": "table inet t { }",
+    "a list": "[]",
+    "null": "null",
+    "no ruleset": "{}",
+    "a ruleset of no list": '{"nftables": 1}',
+    "a list of no items": '{"nftables": [1]}',
+    "nesting without end": "[" * 100_000,
+    "a rule of no chain": ruleset({"rule": {"expr": []}}),
+    "a chain of no table": ruleset({"chain": {"family": "inet"}}),
+    "a table of no name": ruleset({"table": {"flags": ["dormant"]}}),
+    "a set of no table": ruleset({"set": {"name": "x"}}),
+    "a table that is a number": ruleset({"table": 1}),
+    "an expression that is a number": ruleset(BASE, rule(1)),
+    "an empty expression": ruleset(BASE, rule({})),
+    "two expressions in one": ruleset(BASE, rule({"accept": None, "drop": None})),
+    "a match of nothing": ruleset(BASE, rule({"match": None}, ACCEPT)),
+    "a match that is a list": ruleset(BASE, rule({"match": []}, ACCEPT)),
+    "a jump to nowhere": ruleset(BASE, rule({"jump": None})),
+    "a set that is a number": ruleset(BASE, rule(match(SADDR4, {"set": 1}), ACCEPT)),
+    "a range of one end": ruleset(BASE, rule(match(DPORT["match"]["left"], {"range": [1]}), ACCEPT)),
+    "a chain that is not there": ruleset(BASE, rule({"jump": {"target": "gone"}})),
+    "a chain that calls itself": ruleset(BASE, rule({"jump": {"target": "input"}})),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 def test_what_is_not_what_nft_prints_is_never_proven_and_ends_in_no_other_error(text: str) -> None:
     try:
         found = findings(text)

@@ -1,0 +1,268 @@
+"""What Vault is to hold: each grant names just its own, nobody is given what he does not need."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from itertools import permutations
+from typing import Any
+
+import pytest
+from builders import (
+    CUSTOMER,
+    DEVICE,
+    OTHER_CUSTOMER,
+    OTHER_DEVICE,
+    SECOND_DEVICE,
+    customer,
+    device,
+    estate,
+    managed,
+)
+from obet.model import Purpose
+from obet.obligations import Grant
+from obet.vault.desired import Resource, desired
+
+TECHNICAL, ENDING = Purpose.TECHNICAL, Purpose.ENDING
+ESTATE = estate(
+    customer([managed()], (), [device(), device(SECOND_DEVICE)]),
+    customer([managed()], (), [device(OTHER_DEVICE)], name=OTHER_CUSTOMER),
+)
+GRANTS = [
+    Grant(CUSTOMER, DEVICE, TECHNICAL),
+    Grant(CUSTOMER, SECOND_DEVICE, ENDING),
+    Grant(OTHER_CUSTOMER, OTHER_DEVICE, TECHNICAL),
+]
+CONTROL = ["198.51.100.11/32", "2001:db8:51::11/128"]
+SECOND_NODE = ["198.51.100.12/32", "2001:db8:51::12/128"]
+WANTED = desired(ESTATE, GRANTS)
+
+
+def at(path: str, wanted: tuple[Resource, ...] = WANTED) -> Mapping[str, Any]:
+    (found,) = [resource.body for resource in wanted if resource.path == path]
+    return found
+
+
+def policies() -> dict[str, str]:
+    return {
+        name: resource.body["policy"]
+        for resource in WANTED
+        if (name := resource.path.removeprefix("sys/policies/acl/")) != resource.path
+    }
+
+
+def rights(policy: str) -> dict[str, set[str]]:
+    """A policy's paths with their capabilities; nothing else may be in its text."""
+    form = re.compile(r'path "([^"]*)" \{\n  capabilities = (\[[^\]]*\])\n\}\n')
+    assert form.sub("", policies()[policy]) == ""
+    return {path: set(json.loads(capabilities)) for path, capabilities in form.findall(policies()[policy])}
+
+
+def may(policy: str, capability: str, path: str) -> bool:
+    """As Vault decides: the exact path, else the longest prefix."""
+    found = rights(policy)
+    prefixes = [rule for rule in found if rule.endswith("*") and path.startswith(rule[:-1])]
+    rule = path if path in found else max(prefixes, key=len, default="")
+    return capability in found.get(rule, set())
+
+
+EVERY_CAPABILITY = ("create", "read", "update", "delete", "list", "patch", "sudo")
+DATA, METADATA = f"kv/data/access/{CUSTOMER}/{DEVICE}", f"kv/metadata/access/{CUSTOMER}/{DEVICE}"
+OTHERS = [f"kv/{kind}/access/{OTHER_CUSTOMER}/{OTHER_DEVICE}" for kind in ("data", "metadata", "delete", "destroy")]
+
+
+def test_there_is_one_policy_for_each_customer_and_purpose_that_is_granted_and_no_other() -> None:
+    fixed = {"obet-registrar", "obet-verifier", "obet-node-node1", "obet-node-node2"}
+    assert set(policies()) - fixed == {
+        f"obet-technical-{CUSTOMER}",
+        f"obet-ending-{CUSTOMER}",
+        f"obet-technical-{OTHER_CUSTOMER}",
+    }
+    assert {r.path for r in desired(ESTATE, ()) if r.path.startswith("sys/policies/acl/")} == {
+        f"sys/policies/acl/{name}" for name in fixed
+    }
+
+
+def test_a_grants_policy_is_these_paths_and_no_other() -> None:
+    reader = f"ssh/sign/obet-read-{CUSTOMER}"
+    assert rights(f"obet-technical-{CUSTOMER}") == {
+        DATA: {"create", "read", "update"},
+        f"ssh/sign/obet-technical-{CUSTOMER}": {"update"},
+        reader: {"update"},
+    }
+    assert rights(f"obet-ending-{CUSTOMER}") == {
+        f"kv/data/access/{CUSTOMER}/{SECOND_DEVICE}": {"read"},
+        f"kv/metadata/access/{CUSTOMER}/{SECOND_DEVICE}": {"delete", "read"},
+        f"ssh/sign/obet-ending-{CUSTOMER}": {"update"},
+        reader: {"update"},
+    }
+
+
+@pytest.mark.parametrize("name", [f"obet-technical-{CUSTOMER}", f"obet-ending-{CUSTOMER}"])
+def test_a_customers_policy_names_nothing_of_another(name: str) -> None:
+    assert OTHER_CUSTOMER not in policies()[name]
+    assert OTHER_DEVICE not in policies()[name]
+    assert not any(may(name, capability, path) for capability in EVERY_CAPABILITY for path in OTHERS)
+    assert not any(path.endswith("*") or "+" in path for path in rights(name))
+
+
+def test_a_purposes_policy_names_no_device_of_the_other_purpose() -> None:
+    assert SECOND_DEVICE not in policies()[f"obet-technical-{CUSTOMER}"]
+    assert DEVICE not in policies()[f"obet-ending-{CUSTOMER}"]
+
+
+def test_ending_writes_no_secret_and_work_destroys_none() -> None:
+    ended = f"kv/data/access/{CUSTOMER}/{SECOND_DEVICE}"
+    assert rights(f"obet-ending-{CUSTOMER}")[ended] == {"read"}
+    assert may(f"obet-technical-{CUSTOMER}", "update", DATA)
+    for capability in EVERY_CAPABILITY:
+        assert not may(f"obet-technical-{CUSTOMER}", capability, METADATA)
+
+
+@pytest.mark.parametrize("capability", EVERY_CAPABILITY)
+@pytest.mark.parametrize("name", ["obet-registrar", "obet-node-node1", "obet-verifier"])
+def test_no_fixed_policy_reaches_a_secret(name: str, capability: str) -> None:
+    assert not any(may(name, capability, path) for path in (DATA, *OTHERS[:1], "kv/data/access", "kv/data/x"))
+
+
+def test_the_registrar_signs_nothing_and_destroys_no_secret() -> None:
+    signing = [
+        path.replace("roles", "sign") for path in (f"ssh/roles/obet-technical-{CUSTOMER}", "ssh/roles/obet-vantage")
+    ]
+    for capability in EVERY_CAPABILITY:
+        assert not any(may("obet-registrar", capability, path) for path in (*signing, "ssh/issue/x", METADATA))
+        assert not may("obet-registrar", capability, "auth/token/create/obet-node-node1-technical")
+
+
+def test_the_registrar_writes_grants_but_not_who_it_is_itself() -> None:
+    granted = f"obet-technical-{CUSTOMER}"
+    assert may("obet-registrar", "update", f"sys/policies/acl/{granted}")
+    assert may("obet-registrar", "delete", f"ssh/roles/{granted}")
+    for own in ("obet-registrar", "obet-node-node1", "obet-verifier", "root", "default"):
+        assert not may("obet-registrar", "update", f"sys/policies/acl/{own}")
+        assert not may("obet-registrar", "create", f"sys/policies/acl/{own}")
+    assert may("obet-registrar", "read", "sys/policies/acl/obet-node-node1")
+    assert not may("obet-registrar", "update", "auth/approle/role/obet-node-node1")
+    assert not may("obet-registrar", "update", "auth/token/roles/obet-node-node1-technical")
+
+
+@pytest.mark.parametrize("capability", EVERY_CAPABILITY)
+def test_a_node_reads_no_policy_and_signs_only_to_look_out_from_a_vantage_point(capability: str) -> None:
+    node, signed = "obet-node-node1", "ssh/sign/obet-vantage"
+    for path in ("sys/policies/acl", f"sys/policies/acl/{node}", f"ssh/roles/obet-technical-{CUSTOMER}"):
+        assert not may(node, capability, path)
+    assert not may(node, capability, f"ssh/sign/obet-technical-{CUSTOMER}")
+    assert may(node, capability, signed) == (capability == "update")
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_node_makes_tokens_through_its_own_roles_and_no_other(purpose: Purpose) -> None:
+    assert may("obet-node-node1", "update", f"auth/token/create/obet-node-node1-{purpose}")
+    assert not may("obet-node-node1", "update", f"auth/token/create/obet-node-node2-{purpose}")
+    assert not may("obet-node-node1", "update", "auth/token/create")
+    assert not may("obet-node-node1", "update", "auth/token/create-orphan")
+
+
+def test_the_verifier_writes_nothing_and_signs_only_for_looking() -> None:
+    writing = {
+        path for path, found in rights("obet-verifier").items() if found & {"create", "update", "delete", "sudo"}
+    }
+    assert writing == {"ssh/sign/obet-read-*", "ssh/sign/obet-vantage"}
+    assert not may("obet-verifier", "update", f"ssh/sign/obet-technical-{CUSTOMER}")
+    assert may("obet-verifier", "read", METADATA)
+
+
+SSH_ROLES = {r.path.removeprefix("ssh/roles/"): r.body for r in WANTED if r.path.startswith("ssh/roles/")}
+
+
+@pytest.mark.parametrize("name", sorted(SSH_ROLES))
+def test_each_ssh_role_binds_its_certificates_to_sources_and_lets_the_caller_ask_for_nothing(name: str) -> None:
+    role = SSH_ROLES[name]
+    sources = CONTROL if name == "obet-vantage" else [*CONTROL, *SECOND_NODE]
+    assert role["default_critical_options"] == {"source-address": ",".join(sources)}
+    assert role["allowed_critical_options"] == role["allowed_extensions"] == "none@obet"
+    assert role["allow_host_certificates"] is False
+    assert role["allow_user_key_ids"] is False
+    assert 0 < role["ttl"] == role["max_ttl"] <= 300
+
+
+def test_an_ssh_role_is_for_just_the_devices_of_its_grants() -> None:
+    assert {name: role["allowed_users"] for name, role in SSH_ROLES.items()} == {
+        "obet-vantage": "vantage",
+        f"obet-technical-{CUSTOMER}": DEVICE,
+        f"obet-ending-{CUSTOMER}": SECOND_DEVICE,
+        f"obet-technical-{OTHER_CUSTOMER}": OTHER_DEVICE,
+        f"obet-read-{CUSTOMER}": f"{DEVICE}.read,{SECOND_DEVICE}.read",
+        f"obet-read-{OTHER_CUSTOMER}": f"{OTHER_DEVICE}.read",
+    }
+
+
+def test_only_work_gets_a_terminal_and_only_the_vantage_point_forwards() -> None:
+    assert SSH_ROLES[f"obet-technical-{CUSTOMER}"]["default_extensions"] == {"permit-pty": ""}
+    assert SSH_ROLES[f"obet-read-{CUSTOMER}"]["default_extensions"] == {}
+    assert SSH_ROLES["obet-vantage"]["default_extensions"] == {"permit-port-forwarding": ""}
+
+
+@pytest.mark.parametrize(
+    ("role", "addresses"),
+    [
+        ("obet-registrar", CONTROL),
+        ("obet-verifier", CONTROL),
+        ("obet-node-node1", CONTROL),
+        ("obet-node-node2", SECOND_NODE),
+    ],
+)
+def test_each_login_role_is_bound_to_its_addresses_at_login_and_at_use(role: str, addresses: list[str]) -> None:
+    body = at(f"auth/approle/role/{role}")
+    assert body["secret_id_bound_cidrs"] == body["token_bound_cidrs"] == addresses
+    assert body["bind_secret_id"] is True
+    assert body["token_policies"] == [role]
+    assert 0 < body["token_ttl"] <= body["token_max_ttl"] <= 15 * 60
+
+
+def test_there_is_no_login_role_beside_those_four() -> None:
+    assert sum(r.path.startswith("auth/approle/role/") for r in WANTED) == 4
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize(("node", "addresses"), [("node1", CONTROL), ("node2", SECOND_NODE)])
+def test_a_token_of_a_purpose_takes_only_its_policies_works_only_from_its_node_and_lives_minutes(
+    node: str, addresses: list[str], purpose: Purpose
+) -> None:
+    body = at(f"auth/token/roles/obet-node-{node}-{purpose}")
+    assert body["allowed_policies_glob"] == [f"obet-{purpose}-*"]
+    assert body["token_bound_cidrs"] == addresses
+    assert body["orphan"] is False
+    assert body["renewable"] is False
+    assert 0 < body["token_explicit_max_ttl"] <= 15 * 60
+
+
+def test_there_are_two_audit_devices_before_anything_else() -> None:
+    assert [(r.kind, r.body["options"]["file_path"]) for r in WANTED[:2]] == [("audit", "/a.log"), ("audit", "/b.log")]
+
+
+def test_the_registrar_writes_what_follows_from_contracts_and_nothing_of_the_base() -> None:
+    own = {r.path for r in WANTED if not r.base}
+    assert own == {r.path for r in WANTED} - {r.path for r in desired(ESTATE, ())}
+    for path in own:
+        assert may("obet-registrar", "update", path)
+        assert may("obet-registrar", "create", path)
+
+
+def test_the_same_grants_in_any_order_are_the_same_bytes() -> None:
+    assert {json.dumps([r.body for r in desired(ESTATE, order)]) for order in permutations(GRANTS)} == {
+        json.dumps([r.body for r in WANTED])
+    }
+    assert desired(ESTATE, frozenset(GRANTS)) == WANTED
+
+
+def test_mounts_of_other_names_are_named_everywhere() -> None:
+    vault = ESTATE.settings.vault
+    renamed = type(vault)(address=vault.address, ca_file="", kv_mount="secrets", ssh_mount="ca", approle_mount="nodes")
+    moved = desired(estate(*ESTATE.customers.values(), vault=renamed), GRANTS)
+    text = json.dumps([[r.path, r.body] for r in moved])
+    assert not re.search(r"\b(kv/|ssh/(sign|roles|config)|auth/approle)", text)
+    assert (
+        f"secrets/data/access/{CUSTOMER}/{DEVICE}" in at(f"sys/policies/acl/obet-technical-{CUSTOMER}", moved)["policy"]
+    )
