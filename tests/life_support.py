@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,22 +119,6 @@ def recap(output: str) -> dict[str, dict[str, int]]:
         host.strip(): {key: int(value) for key, value in (pair.split("=") for pair in counts.split())}
         for host, _, counts in rows
     }
-
-
-def ssh_with_password(own: Obet, user: str, password: str, address: str) -> subprocess.CompletedProcess[str]:
-    """OpenSSH's own client from the control node, with a password and nothing else."""
-    askpass = own.lab.node1.home / "askpass"
-    askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$TRIED"\n')
-    askpass.chmod(0o700)
-    known = own.lab.node1.home / "known"
-    server = next(m for m in own.lab.machines.values() if m.ipv4 == address)
-    known.write_text(f"{address} {server.run(['cat', '/etc/ssh/ssh_host_ed25519_key.pub']).stdout}")
-    options = ["-o", "PreferredAuthentications=password,keyboard-interactive", "-o", "NumberOfPasswordPrompts=1"]
-    return own.lab.node1.run(
-        ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={known}", *options, f"{user}@{address}", "id -un"],
-        env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},
-        check=False,
-    )
 
 
 def promises(own: Obet, *devices: str) -> tuple[int, dict[str, Any]]:

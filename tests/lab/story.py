@@ -25,6 +25,7 @@ from .provision import Obet, provision
 from .this_host import CHECKOUT
 from .timeline import Timeline
 from .topology import STATUS_PORT
+from .visitors import customer_is_root, password_login, service_status
 
 _RESULTS = CHECKOUT / "build" / "demo"
 _ONBOARDING = ("onboard", "configure", "restrict_access")
@@ -63,19 +64,23 @@ class Story:
         for row in json.loads(self.own.obet("due", "--json").stdout):
             if row["device"] in {WARRANTY_DEVICE, UNAGREED_DEVICE} and row["requirement"].startswith("access"):
                 line.done(f"{row['device']}: {row['requirement']} {row['purpose'] or ''}  because {row['cause']}")
-        before = self._reaches("outsider1", 22)
-        line.check("before: an outsider reaches the server's SSH", before, "this is what restricting must change")
+        before = self._initial_password()
+        line.check("before: the customer's initial password opens his server", before == "setup", f"as {before}")
+        reached = self._reaches("outsider1", 22)
+        line.check("before: an outsider reaches the server's SSH", reached, "what restricting must change")
 
     def customer_is_onboarded(self) -> None:
         line = self.timeline
         line.act("The customer is onboarded, his server configured, management restricted")
         playbooks = [f"playbooks/{name}.yml" for name in _ONBOARDING]
         self._play(*playbooks)
-        line.check("our accounts open to certificates of minutes; the initial password is taken over and refused", True)
-        token = self.server.run(["cat", "/etc/status/token"]).stdout.strip()
-        line.check("the server's own service takes its secret from Vault", self._service_answers(token) == 200, "200")
-        line.check("it refuses any other", self._service_answers("another") == 401, "401")
-        self._token = token
+        refused = self._initial_password()
+        line.check("the customer's initial password is taken over and refused", "Permission denied" in refused, refused)
+        self._token = self.server.run(["cat", "/etc/status/token"]).stdout.strip()
+        answer = service_status(self.server, self._token)
+        line.check("the server's own service takes its secret from Vault", answer == 200, f"{answer}")
+        answer = service_status(self.server, "another")
+        line.check("it refuses any other", answer == 401, f"{answer}")
 
     def promises_hold_in_service(self) -> None:
         line = self.timeline
@@ -112,7 +117,7 @@ class Story:
         line.act("The customer gets access of his own")
         answer = self._play("playbooks/post_warranty.yml")
         line.check("nothing of ours is removed before he has confirmed it", "pending" in answer)
-        line.check("the customer logs in from his own host with his own key", self._customer_logs_in())
+        line.check("the customer logs in from his own host with his own key", customer_is_root(self.lab, self.server))
         self.own.obet("handover", "confirm", WARRANTY_DEVICE)
         line.done("his confirmation is on record")
 
@@ -127,8 +132,11 @@ class Story:
             ["sh", "-c", "getent passwd obet obet-read; ls -d /etc/obet* /etc/ssh/obet_*"], check=False
         )
         line.check("the server keeps no account, key, rule or file of ours", not left.stdout, left.stdout)
-        line.check("the secret we knew opens the server's service no more", self._service_answers(self._token) == 401)
-        line.check("the customer still logs in", self._customer_logs_in())
+        refused = self._initial_password()
+        line.check("it asks for passwords again, and refuses the old one", "Permission denied" in refused, refused)
+        answer = service_status(self.server, self._token)
+        line.check("the secret we knew opens the server's service no more", answer == 401, f"{answer}")
+        line.check("the customer still logs in", customer_is_root(self.lab, self.server))
         for change in self.own.obet("vault", "apply").stdout.splitlines()[:-1]:
             line.done(f"registrar: {change}")
 
@@ -179,34 +187,18 @@ class Story:
         command = [sys.executable, "-c", script, url, str(self.lab.vault.ca_file)]
         return int(self.lab.node1.run(command, input=f"{self.lab.vault.root_token}\n").stdout)
 
+    def _initial_password(self) -> str:
+        """What OpenSSH's own client says of the login that the customer first gave."""
+        login = self.server.initial_login
+        answer = password_login(self.lab, self.server, login.user, login.password)
+        return (answer.stdout or answer.stderr).strip().splitlines()[-1]
+
     def _reaches(self, host: str, port: int) -> bool:
         try:
             self.lab.host(host).connect(self.server.ipv4, port, timeout=1.0).close()
         except OSError:
             return False
         return True
-
-    def _service_answers(self, token: str) -> int:
-        script = (
-            "import ssl,sys,urllib.request as u,urllib.error as e\n"
-            "c=ssl.create_default_context();c.check_hostname=False;c.verify_mode=ssl.CERT_NONE\n"
-            "r=u.Request(sys.argv[1],headers={'Authorization':'Bearer '+sys.stdin.readline().strip()})\n"
-            "try: print(u.urlopen(r,context=c).status)\n"
-            "except e.HTTPError as x: print(x.code)\n"
-        )
-        command = ["python3", "-c", script, f"https://127.0.0.1:{STATUS_PORT}/"]
-        return int(self.server.run(command, input=f"{token}\n").stdout)
-
-    def _customer_logs_in(self) -> bool:
-        """From customer1, over the host key that the server really has."""
-        known = f"{self.server.ipv4} {self.server.run(['cat', estate.HOST_KEY]).stdout}"
-        host = self.lab.machine("customer1")
-        host.write("/home/owner/known_hosts", known)
-        ssh = (
-            f"ssh -o UserKnownHostsFile=/home/owner/known_hosts -o BatchMode=yes owner@{self.server.ipv4} sudo -n id -u"
-        )
-        result = host.run(["runuser", "-u", "owner", "--", "sh", "-c", ssh], check=False)
-        return result.stdout.strip() == "0"
 
 
 def _ask(job: subprocess.Popen[str]) -> str:

@@ -14,7 +14,8 @@ from lab import Machine, estate
 from lab.estate import MANAGED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
 from lab.provision import Obet, provision
 from lab.this_host import CHECKOUT
-from life_support import ADMINISTERED, Job, administrator, new_lab, promises, recap, ssh_with_password, verdict
+from lab.visitors import customer_is_root, password_login
+from life_support import ADMINISTERED, Job, administrator, new_lab, promises, recap, verdict
 
 _GRANTS = [f"sys/policies/acl/obet-{purpose}-{WARRANTY_CUSTOMER}" for purpose in ("technical", "ending")]
 
@@ -43,13 +44,6 @@ def server(own: Obet) -> Machine:
 
 def _ends(own: Obet, ago: timedelta) -> None:
     estate.set_warranty_end(own.estate, datetime.now(UTC) - ago)
-
-
-def _customer_logs_in(own: Obet, server: Machine) -> bool:
-    host = own.lab.machine("customer1")
-    host.write("/home/owner/known_hosts", f"{server.ipv4} {server.run(['cat', estate.HOST_KEY]).stdout}")
-    ssh = f"ssh -o UserKnownHostsFile=/home/owner/known_hosts -o BatchMode=yes owner@{server.ipv4} sudo -n id -u"
-    return host.run(["runuser", "-u", "owner", "--", "sh", "-c", ssh], check=False).stdout.strip() == "0"
 
 
 def _customers_key(server: Machine) -> str:
@@ -112,10 +106,10 @@ def test_a_confirmation_of_what_is_not_in_place_is_refused(own: Obet) -> None:
 
 
 def test_nothing_of_ours_is_removed_before_the_customer_has_confirmed(own: Obet, server: Machine) -> None:
-    assert not _customer_logs_in(own, server)
+    assert not customer_is_root(own.lab, server)
     answer = own.play("post_warranty")
     assert "pending: the customer's own access is in place" in answer.stdout
-    assert _customer_logs_in(own, server)
+    assert customer_is_root(own.lab, server)
     assert server.run(["id", "obet"]).returncode == 0
     assert verdict(promises(own, WARRANTY_DEVICE)[1], "post-warranty")["holds"] is None
 
@@ -149,7 +143,7 @@ def test_each_old_login_is_refused_by_the_server(own: Obet, server: Machine, rem
     offered = server.run(["sshd", "-T"]).stdout
     assert "passwordauthentication yes" in offered, "a server that asks for no password refuses none"
     for password in (server.initial_login.password, remembered["login"]["password"]):
-        answer = ssh_with_password(own, user, password, server.ipv4)
+        answer = password_login(own.lab, server, user, password)
         assert answer.returncode == 255
         assert "Permission denied" in answer.stderr
 
@@ -166,9 +160,9 @@ def test_the_server_keeps_nothing_of_ours(own: Obet, server: Machine, remembered
 
 
 def test_the_customer_keeps_his_access_and_the_outside_world_its_own(own: Obet, server: Machine) -> None:
-    assert _customer_logs_in(own, server)
+    assert customer_is_root(own.lab, server)
     server.restart()
-    assert _customer_logs_in(own, server)
+    assert customer_is_root(own.lab, server)
 
 
 def test_vault_holds_neither_secret_nor_grant_any_more(own: Obet) -> None:

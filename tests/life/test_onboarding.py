@@ -10,8 +10,8 @@ from lab import Machine
 from lab.estate import MANAGED_DEVICE, UNAGREED_DEVICE, WARRANTY_DEVICE
 from lab.provision import Obet
 from lab.this_host import CHECKOUT
-from lab.topology import STATUS_PORT
-from life_support import Job, files_under, recap, ssh_with_password
+from lab.visitors import password_login, service_status
+from life_support import Job, files_under, recap
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def test_the_initial_password_worked_before_onboarding_and_is_refused_after(
 ) -> None:
     untouched = provisioned.lab.machine("server1")
     login = untouched.initial_login
-    before = ssh_with_password(provisioned, login.user, login.password, untouched.ipv4)
+    before = password_login(provisioned.lab, untouched, login.user, login.password)
     assert before.stdout.strip() == login.user
     login = server.initial_login
-    after = ssh_with_password(served, login.user, login.password, server.ipv4)
+    after = password_login(served.lab, server, login.user, login.password)
     assert after.returncode == 255
     assert "Permission denied" in after.stderr
 
@@ -69,8 +69,8 @@ def test_the_service_takes_its_secret_from_vault_and_no_other(served: Obet, serv
     token = Job(served).secrets(WARRANTY_DEVICE)["services"]["status"]
     assert server.run(["cat", "/etc/status/token"]).stdout.strip() == token
     assert server.run(["stat", "-c", "%a %U", "/etc/status/token"]).stdout.strip() == "600 root"
-    assert _status(server, token) == 200
-    assert _status(server, f"{token}x") == 401
+    assert service_status(server, token) == 200
+    assert service_status(server, f"{token}x") == 401
 
 
 def test_two_servers_never_share_a_secret(served: Obet) -> None:
@@ -160,16 +160,3 @@ def _file_tree(server: Machine) -> str:
 def _holds(path: Path, values: list[str]) -> bool:
     content = path.read_bytes()
     return any(value.encode() in content for value in values)
-
-
-def _status(server: Machine, token: str) -> int:
-    """The answer of the server's own service, asked on the server."""
-    script = (
-        "import ssl,sys,urllib.request as u,urllib.error as e\n"
-        "c=ssl.create_default_context();c.check_hostname=False;c.verify_mode=ssl.CERT_NONE\n"
-        "r=u.Request(sys.argv[1],headers={'Authorization':'Bearer '+sys.stdin.readline().strip()})\n"
-        "try: print(u.urlopen(r,context=c).status)\n"
-        "except e.HTTPError as x: print(x.code)\n"
-    )
-    command = ["python3", "-c", script, f"https://127.0.0.1:{STATUS_PORT}/"]
-    return int(server.run(command, input=f"{token}\n").stdout)

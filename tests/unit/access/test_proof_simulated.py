@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from functools import cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from hypothesis import given, settings
@@ -19,8 +20,9 @@ from obet.access.proof import prove
 Expression = dict[str, Any]
 NETWORKS = {4: ip_network("203.0.113.0/29"), 6: ip_network("2001:db8::/125")}
 # All addresses that a rule can tell apart, and one for those that none names.
-UNIVERSE = [address for network in NETWORKS.values() for address in network]
-UNIVERSE += map(ip_address, ("0.0.0.0", "203.0.112.255", "203.0.113.8", "255.255.255.255", "::", "2001:db8::8"))
+UNIVERSE: list[IPv4Address | IPv6Address] = [address for network in NETWORKS.values() for address in network]
+UNIVERSE += [IPv4Address(edge) for edge in (0, int(UNIVERSE[0]) - 1, int(UNIVERSE[0]) + 8, 2**32 - 1)]
+UNIVERSE += [IPv6Address(edge) for edge in ("::", "2001:db8::8", 2**128 - 1)]
 PORTS = (22, 2222)
 
 
@@ -93,7 +95,12 @@ def matches(kind: str, body: Any, packet: Packet) -> bool:
             return False
         found = packet.source
     elements = body["right"]["set"] if isinstance(body["right"], dict) and "set" in body["right"] else [body["right"]]
-    return any(holds(element, found) for element in elements) == (body["op"] == "==")
+    return any(holds(element, found) for element in elements) is (body["op"] == "==")
+
+
+@cache
+def network(address: str, length: int) -> IPv4Network | IPv6Network:
+    return ip_network(f"{address}/{length}")
 
 
 def holds(element: Any, value: Any) -> bool:
@@ -101,7 +108,7 @@ def holds(element: Any, value: Any) -> bool:
         if isinstance(element, str):
             return ip_address(element) == value
         if "prefix" in element:
-            return value in ip_network(f"{element['prefix']['addr']}/{element['prefix']['len']}")
+            return value in network(element["prefix"]["addr"], element["prefix"]["len"])
         low, high = map(ip_address, element["range"])
         return int(low) <= int(value) <= int(high)
     if isinstance(element, dict):
@@ -143,7 +150,7 @@ KNOWN = st.one_of(
     meta("l4proto", "tcp", "udp"),
     st.just({"counter": {"packets": 0, "bytes": 0}}),
 )
-UNKNOWN = st.sampled_from(
+UNKNOWN: st.SearchStrategy[Expression] = st.sampled_from(
     [{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "new"}}, {"limit": {"rate": 9, "per": "second"}}]
 )
 VERDICT = st.sampled_from([{"accept": None}, {"drop": None}, {"return": None}])

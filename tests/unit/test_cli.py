@@ -1,0 +1,233 @@
+"""The command line: help without Vault's client or SSH, one line for an error, its own exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import EXAMPLE, edit, obet, python
+from obet import cli
+from obet.errors import ObetError
+
+WARRANTY_DEVICE, MANAGED_DEVICE, UNAGREED_DEVICE = "d-593ccz0tsv", "d-nh4bbpheqk", "d-jscb00nk6m"
+DURING, AFTER, LONG_AFTER = "2027-06-01", "2028-02-01", "2029-01-01"
+
+
+def commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Each command of the command line, as its words."""
+    groups = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    for group in groups:
+        for name, inner in group.choices.items():
+            yield from commands(inner, (*before, name))
+    if not groups:
+        yield before
+
+
+COMMANDS = sorted(commands(cli._parser()))
+SHOW_HELP = """
+import contextlib, io, json, sys
+from obet.cli import main
+shown = {}
+for command in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit):
+        main([*command, "--help"])
+    shown[" ".join(command)] = text.getvalue()
+loaded = [name for name in ("hvac", "asyncssh", "ansible", "requests", "yaml") if name in sys.modules]
+print(json.dumps([shown, loaded]))
+"""
+
+
+@pytest.fixture(scope="module")
+def shown() -> tuple[dict[str, str], list[str]]:
+    """Each command's help, and which libraries showing all of them has loaded."""
+    answer = python(SHOW_HELP, json.dumps([*COMMANDS, (), ("vault",), ("secret",), ("handover",)]))
+    assert answer.returncode == 0, answer.stderr
+    texts, loaded = json.loads(answer.stdout)
+    return texts, loaded
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str, estate: Path = EXAMPLE) -> tuple[int, str, str]:
+    code = cli.main(["--estate", str(estate), *arguments])
+    return code, *capsys.readouterr()
+
+
+def due(capsys: pytest.CaptureFixture[str], at: str) -> set[tuple[str, str]]:
+    """Device and purpose of what is granted at a time."""
+    code, out, _ = run(capsys, "due", "--at", at, "--json")
+    assert code == 0
+    return {(o["device"], o["purpose"]) for o in json.loads(out) if o["state"] == "in force" and o["purpose"]}
+
+
+def test_help_needs_neither_vaults_client_nor_ssh(shown: tuple[dict[str, str], list[str]]) -> None:
+    assert shown[1] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_commands_help_shows_an_example_of_it_and_the_exit_codes(
+    shown: tuple[dict[str, str], list[str]], command: tuple[str, ...]
+) -> None:
+    text = shown[0][" ".join(command)]
+    (example,) = [line for line in text.splitlines() if line.startswith("  ") and f"obet {' '.join(command)}" in line]
+    assert "exit codes:" in text
+    words = shlex.split(example.rpartition("|")[2])
+    assert cli._parser().parse_args(words[1:]).command.replace("_", " ").startswith(" ".join(command))
+
+
+@pytest.mark.parametrize("group", ["", "vault", "secret", "handover"])
+def test_the_help_of_a_group_names_its_commands(shown: tuple[dict[str, str], list[str]], group: str) -> None:
+    below = {c[len(group.split())] for c in COMMANDS if c[: len(group.split())] == tuple(group.split())}
+    assert below == set(re.findall(r"^    (\w+)", shown[0][group], re.MULTILINE))
+
+
+def test_the_exit_codes_in_the_help_are_those_of_the_errors(shown: tuple[dict[str, str], list[str]]) -> None:
+    found = {error.exit_code for error in every_error(ObetError)}
+    assert found == {1, *range(3, 11)}
+    assert all(f" {code} " in shown[0][""] for code in {0, 2, *found})
+
+
+def every_error(of: type[ObetError]) -> Iterator[type[ObetError]]:
+    yield of
+    for inner in of.__subclasses__():
+        if inner.exit_code != of.exit_code:
+            yield from every_error(inner)
+
+
+def test_due_shows_technical_before_the_end_of_the_warranty_ending_after_and_nothing_at_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    managed = (MANAGED_DEVICE, "technical")
+    assert due(capsys, DURING) == {(WARRANTY_DEVICE, "technical"), managed}
+    assert due(capsys, AFTER) == {(WARRANTY_DEVICE, "ending"), managed}
+    assert due(capsys, LONG_AFTER) == {managed}
+    assert due(capsys, "2026-02-01") == {(WARRANTY_DEVICE, "technical")}
+
+
+def test_at_takes_an_instant_to_the_second(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (WARRANTY_DEVICE, "technical") in due(capsys, "2028-01-31T23:59:59+02:00")
+    assert (WARRANTY_DEVICE, "ending") in due(capsys, "2028-02-01T00:00:00+02:00")
+
+
+@pytest.mark.parametrize("at", ["2028-02-30", "2028-02-01T10:00:00", "tomorrow", "0001-01-01T00:00:00+02:00", ""])
+def test_at_takes_nothing_that_is_no_time(capsys: pytest.CaptureFixture[str], at: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(capsys, "due", "--at", at)
+    assert caught.value.code == 2
+    assert "is no day and no instant" in capsys.readouterr().err
+
+
+def test_due_for_people_has_a_line_for_each_obligation_under_a_head(capsys: pytest.CaptureFixture[str]) -> None:
+    _, table, _ = run(capsys, "due", "--at", DURING)
+    _, plain, _ = run(capsys, "due", "--at", DURING, "--json")
+    head, *lines = table.splitlines()
+    assert head.split()[:2] == ["DEVICE", "STATE"]
+    assert [line.split()[0] for line in lines] == [o["device"] for o in json.loads(plain)]
+    (forbidden,) = [line for line in lines if line.startswith(UNAGREED_DEVICE)]
+    assert "access forbidden" in forbidden
+
+
+def test_plan_shows_one_device_or_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    _, one, _ = run(capsys, "plan", WARRANTY_DEVICE, "--json")
+    _, every, _ = run(capsys, "plan", "--json")
+    assert [plan["device"] for plan in json.loads(one)] == [WARRANTY_DEVICE]
+    assert {plan["device"] for plan in json.loads(every)} == {WARRANTY_DEVICE, MANAGED_DEVICE, UNAGREED_DEVICE}
+    _, text, _ = run(capsys, "plan", WARRANTY_DEVICE)
+    assert json.loads(one)[0]["management"]["text"] in text
+
+
+def test_a_device_that_the_estate_does_not_have_is_exit_9(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, error = run(capsys, "plan", "d-0000000000")
+    assert (code, out) == (9, "")
+    assert error == "obet: d-0000000000: is no device of this estate\n"
+
+
+def test_no_estate_is_wrong_usage() -> None:
+    answer = obet("due")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.splitlines()[-1].endswith(
+        "say which estate: --estate FOLDER, or OBET_ESTATE in the environment"
+    )
+
+
+def test_the_estate_comes_from_the_environment_and_the_option_wins(tmp_path: Path) -> None:
+    named = obet("due", "--json", environment={"OBET_ESTATE": str(EXAMPLE)})
+    assert (named.returncode, named.stderr) == (0, "")
+    assert json.loads(named.stdout)
+    other = obet("--estate", str(tmp_path), "due", environment={"OBET_ESTATE": str(EXAMPLE)})
+    assert other.returncode == 3
+
+
+@pytest.mark.parametrize("command", [["due"], ["plan"], ["verify"], ["vault", "plan"], ["vault", "apply"]])
+def test_a_broken_estate_is_exit_3_and_one_line(
+    capsys: pytest.CaptureFixture[str], example: Path, command: list[str]
+) -> None:
+    path = example / "customers" / "c-qgx2np9y3d" / "contract.yml"
+    edit(path, "warranty_until: 2028-01-31", "warranty_until: 2028-01-32")
+    code, out, error = run(capsys, *command, estate=example)
+    assert (code, out) == (3, "")
+    assert error == f"obet: {path}:17: services[0].warranty_until: day is out of range for month\n"
+
+
+def test_an_estate_that_is_not_there_is_exit_3_and_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, error = run(capsys, "due", estate=tmp_path / "nowhere")
+    assert (code, out) == (3, "")
+    assert error == f"obet: {tmp_path}/nowhere/estate.yml: cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["unheard-of"], ["due", "--unheard-of"], ["vault"], ["secret", "login", "d-1"]]
+)
+def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(capsys, *arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: obet")
+
+
+AUDIT: list[dict[str, Any]] = [
+    {
+        "type": "response",
+        "time": "2026-05-01T10:00:00.123Z",
+        "auth": {"policies": ["obet-technical-c-qgx2np9y3d"]},
+        "request": {
+            "operation": "read",
+            "mount_type": "kv",
+            "path": "kv/data/access/c-qgx2np9y3d/d-593ccz0tsv",
+            "remote_address": "198.51.100.11",
+            "headers": {"x-correlation-id": [run_id]},
+        },
+    }
+    for run_id in ("run-1", "run-2")
+]
+
+
+def test_audit_shows_the_reads_of_all_runs_or_of_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in AUDIT))
+    _, every, _ = run(capsys, "audit", str(log), "--json")
+    _, one, _ = run(capsys, "audit", str(log), "--json", "--run", "run-2")
+    assert [read["run"] for read in json.loads(every)] == ["run-1", "run-2"]
+    assert [read["run"] for read in json.loads(one)] == ["run-2"]
+    _, table, _ = run(capsys, "audit", str(log))
+    assert len(table.splitlines()) == 3
+
+
+def test_an_audit_log_that_cannot_be_read_is_exit_1_and_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, error = run(capsys, "audit", str(tmp_path / "nowhere.log"))
+    assert (code, out) == (1, "")
+    assert error == f"obet: {tmp_path}/nowhere.log: cannot be read: No such file or directory\n"
+
+
+def test_a_reader_who_goes_away_is_no_traceback() -> None:
+    program = (
+        "import os, sys; r, w = os.pipe(); os.close(r); os.dup2(w, 1); from obet.cli import main; sys.exit(main())"
+    )
+    answer = python(program, "--estate", str(EXAMPLE), "due")
+    assert (answer.returncode, answer.stderr) == (1, "")

@@ -1,0 +1,150 @@
+"""A device's plan: finished, the same for the same facts, with a digest of its own, and without a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from builders import (
+    CUSTOMER,
+    DEVICE,
+    KEY,
+    SECOND_DEVICE,
+    SERVICE,
+    addresses,
+    customer,
+    device,
+    estate,
+    instant,
+    ips,
+    one_off,
+    record,
+)
+from obet.access import nftables
+from obet.access.policy import management_policy
+from obet.errors import PolicyError
+from obet.model import Device, Purpose, ServiceSecret
+from obet.obligations import Grant, grants, obligations
+from obet.plan import DevicePlan, as_table, device_plan
+
+CA = "ssh-ed25519 AAAACA"
+DURING, AFTER, OVER = instant("2026-05-01 00:00"), instant("2026-07-15 00:00"), instant("2027-01-01 00:00")
+SERVICES = (one_off(devices=(DEVICE, SECOND_DEVICE)),)
+
+
+def plan(
+    now: datetime = DURING,
+    of: Device | None = None,
+    *,
+    without: Iterable[str] = (),
+    done: Iterable[str] = (),
+    ca: str = CA,
+) -> DevicePlan:
+    own = of or device()
+    whole = estate(customer(SERVICES, [record()], [own, device(SECOND_DEVICE)]))
+    found = obligations(whole, now)
+    granted = [grant for grant in grants(found) if grant.device not in without]
+    source = ips("198.51.100.11")[0]
+    return device_plan(whole, own, found, granted=granted, ca_public_key=ca, our_source=source, done=done)
+
+
+def test_it_names_the_device_its_customer_and_when_access_ends() -> None:
+    found = plan()
+    assert (found.customer, found.device, found.enforce) == (CUSTOMER, DEVICE, "restrict")
+    assert (found.due, found.hard_stop) == ("2026-06-30T21:00:00+00:00", "2026-07-30T21:00:00+00:00")
+
+
+@pytest.mark.parametrize(("now", "purposes"), [(DURING, ("technical",)), (AFTER, ("ending",)), (OVER, ())])
+def test_its_purposes_are_what_is_granted_to_this_device_now(now: datetime, purposes: tuple[str, ...]) -> None:
+    assert plan(now).purposes == purposes
+    assert plan(now, without=[SECOND_DEVICE]).purposes == purposes
+    assert plan(now, without=[DEVICE]).purposes == ()
+
+
+def test_an_open_end_is_none() -> None:
+    whole = estate(customer([], [], [device()]))
+    found = device_plan(
+        whole, device(), obligations(whole, DURING), granted=(), ca_public_key="", our_source=None, done=()
+    )
+    assert (found.due, found.hard_stop, found.purposes) == (None, None, ())
+
+
+def test_its_rules_are_those_of_the_policy_with_their_digest() -> None:
+    found = plan(of=device(co_managers=(addresses("203.0.113.21"),))).management
+    whole = estate(customer(SERVICES))
+    text = nftables.render(management_policy(whole, device(co_managers=(addresses("203.0.113.21"),))))
+    assert found.text == text
+    assert found.sha256 == hashlib.sha256(text.encode()).hexdigest()
+    assert set(found.sources) == {str(a) for a in [*whole.fixed_addresses, *ips("203.0.113.21")]}
+    assert (found.ports, found.table) == ((22,), "obet_management")
+    assert found.revert_seconds > 0
+
+
+def test_an_unsafe_policy_makes_no_plan() -> None:
+    whole = estate(customer(SERVICES, [record()]))
+    with pytest.raises(PolicyError, match="would lock us out"):
+        device_plan(whole, device(), (), granted=(), ca_public_key=CA, our_source=ips("203.0.113.66")[0], done=())
+
+
+def test_one_account_works_and_the_other_only_looks() -> None:
+    worker, reader = plan().accounts
+    assert (worker.name, worker.principal, worker.commands) == ("obet", DEVICE, ("ALL",))
+    assert (reader.name, reader.principal) == ("obet-read", f"{DEVICE}.read")
+    assert "ALL" not in reader.commands
+    assert all(command.startswith("/") and "*" not in command for command in reader.commands)
+
+
+def test_the_digest_is_that_of_its_canonical_json() -> None:
+    found = plan()
+    canonical = json.dumps(found.variables(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert found.digest == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def test_the_same_facts_make_the_same_digest_at_another_time_and_in_another_order() -> None:
+    assert plan(DURING + timedelta(hours=1)).digest == plan().digest
+    assert plan(done=["b", "a"]).digest == plan(done=["a", "b"]).digest
+    assert plan(done=["b", "a"]).done == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        plan(AFTER),
+        plan(done=["access removed"]),
+        plan(ca="ssh-ed25519 AAAAOTHER"),
+        plan(of=device(enforce="observe")),
+        plan(of=device(co_managers=(addresses("203.0.113.21"),))),
+        plan(of=device(service_secrets=(ServiceSecret(name="status", path="/etc/status/token"),))),
+    ],
+    ids=["another purpose", "a step done", "another CA", "only observed", "another source", "a secret's place"],
+)
+def test_another_fact_makes_another_digest(other: DevicePlan) -> None:
+    assert other.digest != plan().digest
+
+
+def test_its_variables_are_plain_and_make_the_same_plan_again() -> None:
+    plain: dict[str, Any] = json.loads(json.dumps(plan(done=["access removed"]).variables()))
+    assert msgspec.convert(plain, DevicePlan) == plan(done=["access removed"])
+    assert plain["purposes"] == ["technical"]
+    assert plain["customer_access"] == {"account": "owner", "public_key": KEY}
+
+
+def test_as_a_table_it_shows_its_fields_and_the_rules_as_they_will_stand() -> None:
+    found = plan()
+    text = as_table(found.variables())
+    assert f"device: {DEVICE}" in text.splitlines()
+    assert "hard_stop: 2026-07-30T21:00:00+00:00" in text.splitlines()
+    assert text.endswith(found.management.text)
+
+
+def test_a_grant_of_another_device_is_not_this_ones() -> None:
+    whole = estate(customer(SERVICES, [record()], [device(), device(SECOND_DEVICE)]))
+    granted = [Grant(CUSTOMER, SECOND_DEVICE, Purpose.TECHNICAL)]
+    found = device_plan(whole, device(), (), granted=granted, ca_public_key=CA, our_source=None, done=())
+    assert found.purposes == ()
+    assert SERVICE not in json.dumps(found.variables())
