@@ -134,8 +134,8 @@ class Story:
         line.check("the server keeps no account, key, rule or file of ours", not left.stdout, left.stdout)
         refused = self._initial_password()
         line.check("it asks for passwords again, and refuses the old one", "Permission denied" in refused, refused)
-        answer = service_status(self.server, self._token)
-        line.check("the secret we knew opens the server's service no more", answer == 401, f"{answer}")
+        status = service_status(self.server, self._token)
+        line.check("the secret we knew opens the server's service no more", status == 401, f"{status}")
         line.check("the customer still logs in", customer_is_root(self.lab, self.server))
         for change in self.own.obet("vault", "apply").stdout.splitlines()[:-1]:
             line.done(f"registrar: {change}")
