@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
+from obet import model
 from obet.model import (
     Address,
     Addresses,
@@ -160,14 +161,15 @@ def edit(path: Path, old: str, new: str) -> None:
 def python(
     program: str, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a Python of its own, in the C locale's UTF-8, with nothing of this environment."""
+    """Runs a program in a Python of its own, with this same core and nothing else of this environment."""
+    own = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(model.__file__).parents[1])}
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"} | dict(environment or {}),
+        env=own | dict(environment or {}),
     )
 
 
@@ -175,7 +177,3 @@ def obet(*arguments: str, environment: Mapping[str, str] | None = None) -> subpr
     """The command line, in a process of its own."""
     program = "import sys; from obet.cli import main; sys.exit(main(sys.argv[1:]))"
     return python(program, *arguments, environment=environment)
-
-
-def as_lines(*entries: Mapping[str, Any]) -> list[str]:
-    return [json.dumps(entry) + "\n" for entry in entries]

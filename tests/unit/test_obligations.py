@@ -205,6 +205,22 @@ def test_a_device_of_ended_work_and_of_a_running_service_stays_technical() -> No
     assert purposes(customer([one_off()], records), instant("2026-07-15 00:00")) == {ENDING}
 
 
+def test_of_two_that_run_the_one_that_lasts_longer_says_until_when() -> None:
+    longer = one_off(SECOND_SERVICE, warranty_until=moment("2026-09-30"))
+    both = customer([one_off(), longer], [record(services=(SERVICE, SECOND_SERVICE))])
+    (technical,) = [o for o in found(both, instant("2026-05-01 00:00")) if o.purpose is TECHNICAL]
+    assert (technical.until, SECOND_SERVICE in technical.cause) == (instant("2026-09-30 21:00"), True)
+    assert technical_until(both, "2026-09-30 21:00")
+
+
+def test_of_two_that_have_ended_the_later_end_starts_the_hard_stop() -> None:
+    later = one_off(SECOND_SERVICE, warranty_until=moment("2026-07-20"))
+    both = customer([later, one_off()], [record(services=(SERVICE, SECOND_SERVICE))])
+    assert purposes(both, instant("2026-08-15 00:00")) == {ENDING}
+    assert purposes(both, instant("2026-08-19 20:59:59")) == {ENDING}
+    assert purposes(both, instant("2026-08-19 21:00")) == set()
+
+
 def test_a_running_service_without_a_record_keeps_nothing_technical() -> None:
     both = customer([one_off(), managed(SECOND_SERVICE)], [record(services=(SERVICE,))])
     assert purposes(both, instant("2026-07-15 00:00")) == {ENDING}
@@ -291,8 +307,8 @@ def services(name: str) -> st.SearchStrategy[Service]:
 
 @st.composite
 def customers(draw: st.DrawFn) -> Customer:
-    own = [draw(services(name)) for name in SERVICES[: draw(st.integers(0, 3))]]
-    covered = st.lists(st.sampled_from(SERVICES), unique=True).map(tuple)
+    own = [draw(services(name)) for name in SERVICES[: draw(st.sampled_from([3, 2, 1, 0]))]]
+    covered = st.just(tuple(SERVICES)) | st.lists(st.sampled_from(SERVICES), unique=True).map(tuple)
     withdrawn = st.none() | MOMENTS
     fields = {"version": st.just("2026-01"), "digest": st.just(""), "how": st.just("use")}
     fields |= {"legal_basis": st.just("contract")}

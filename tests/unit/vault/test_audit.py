@@ -76,6 +76,7 @@ def test_a_read_without_a_runs_id_is_told_as_of_none(headers: Any) -> None:
     "entry",
     [
         line(type="request"),
+        line(type="unheard of"),
         line({"operation": "update"}),
         line({"operation": "create"}),
         line({"operation": "delete"}),

@@ -257,6 +257,14 @@ def test_the_same_grants_in_any_order_are_the_same_bytes() -> None:
     assert desired(ESTATE, frozenset(GRANTS)) == WANTED
 
 
+def test_the_same_nodes_in_any_order_are_the_same_rights() -> None:
+    nodes = dict(reversed(list(ESTATE.settings.nodes.items())))
+    turned = desired(estate(*ESTATE.customers.values(), nodes=nodes), GRANTS)
+    assert {r.path: r.body["policy"] for r in turned if "policy" in r.body} == {
+        f"sys/policies/acl/{name}": text for name, text in policies().items()
+    }
+
+
 def test_mounts_of_other_names_are_named_everywhere() -> None:
     vault = ESTATE.settings.vault
     renamed = type(vault)(address=vault.address, ca_file="", kv_mount="secrets", ssh_mount="ca", approle_mount="nodes")
