@@ -35,7 +35,7 @@ class Job:
 
     def try_login(self, role: str, source: Any = None) -> tuple[int, dict[str, Any]]:
         """Status and answer of an AppRole login with the node's real login material, from any host."""
-        folder = self.own.credentials
+        folder = self.own.registrar if role == "obet-registrar" else self.own.credentials
         material = {part: (folder / f"{role}.{part.replace('_', '-')}").read_text() for part in _MATERIAL}
         return self.vault.answer("POST", "auth/approle/login", material, source=source or self.node1)
 

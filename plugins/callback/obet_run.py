@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
-from obet.run import play_ends, play_starts
+from obet.run import play_ends, play_starts, task_starts
 
 DOCUMENTATION = """
 name: obet_run
@@ -35,6 +35,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
             variables["ansible_play_hosts_all"],
             read_secrets=variables.get("obet_read_secrets", False),
         )
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:  # noqa: ARG002 - Ansible passes them
+        task_starts()
 
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible passes it
         play_ends()

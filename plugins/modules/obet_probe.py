@@ -7,8 +7,8 @@ description:
   - Opens new connections to the device from every execution node and outsider of the estate, and fails on any doubt.
 author: The Obet team
 options:
-  nodes_down:
-    description: Nodes that were marked down before the plan, whose failure is no doubt.
+  down:
+    description: Nodes and outsiders that were known to be down before the plan, whose failure is no doubt.
     type: list
     elements: str
     default: []
@@ -17,10 +17,14 @@ options:
 EXAMPLES = """
 - name: Logins from every node get in, outsiders do not
   obet_probe:
-    nodes_down: []
+    down: []
 """
 
 RETURN = """
+outsiders:
+  description: How many attempts of outsiders were refused; the device must have counted as many.
+  returned: success
+  type: int
 probes:
   description: One line for each attempt.
   returned: success

@@ -40,10 +40,7 @@ RETURN = """"""
 
 def main():  # noqa: ANN201 - runs on the device's own Python, whichever that is
     module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "value": {"type": "str", "required": True, "no_log": True},
-        },
+        argument_spec={"path": {"type": "path", "required": True}, "value": {"required": True, "no_log": True}},
         add_file_common_args=True,
         supports_check_mode=True,
     )

@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error("say which estate: --estate FOLDER, or OBET_ESTATE in the environment")
         from obet import commands  # noqa: PLC0415 - `--help` needs neither Vault's client nor SSH
 
-        return int(getattr(commands, options.command)(options))
+        code = int(getattr(commands, options.command)(options))
+        sys.stdout.flush()
+        return code  # noqa: TRY300
     except ObetError as error:
         print(f"obet: {error}", file=sys.stderr)
         return error.exit_code
@@ -73,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     bootstrap.add_argument("--revoke-token", action="store_true", help="revoke the administrator's token at the end")
     bootstrap.add_argument(
-        "--credentials", type=Path, metavar="FOLDER", help="write this node's login material there (tmpfs only)"
+        "--credentials", type=Path, metavar="FOLDER", help="write the registrar's login material there (tmpfs only)"
     )
     drift = _command(
         vault, "plan", "what differs; exit code 2 when something does", "obet vault plan --json", function="vault_plan"

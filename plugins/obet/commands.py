@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import uuid
@@ -14,14 +13,14 @@ from typing import Any
 import msgspec
 
 from obet import estate as estates
-from obet.erasure.journal import Step
+from obet.erasure.steps import Step
 from obet.errors import ObetError, ProofError, RunError
 from obet.evidence.promises import Check, as_json, verdicts
 from obet.evidence.verification import open_verifier
 from obet.evidence.verification import verify as look
-from obet.model import Purpose
+from obet.model import AccountName, Purpose
 from obet.obligations import obligations
-from obet.plan import device_plan
+from obet.plan import customer_key, device_plan
 from obet.run import Run, open_run
 from obet.secret import Secret
 from obet.vault import credentials, device_secrets, names
@@ -59,7 +58,7 @@ def plan(options: Namespace) -> int:
     for unknown in set(options.devices) - set(devices):
         raise RunError(f"{unknown}: is no device of this estate")
     plans = [
-        device_plan(estate, devices[name], found, granted=(), ca_public_key="", our_source=None, done=()).variables()
+        device_plan(estate, devices[name], found, granted=(), ca_public_key="", our_source=None, done={}).variables()
         for name in options.devices or devices
     ]
     if options.json:
@@ -118,8 +117,7 @@ def vault_bootstrap(options: Namespace) -> int:
         apply(session, changes)
         print(f"{len(changes)} made" if changes else "nothing to do")
         if options.credentials:
-            for role in (names.REGISTRAR, names.VERIFIER, names.node_role(estate.control_node)):
-                _hand_out(session, role, options)
+            _hand_out(session, names.REGISTRAR, options)
     finally:
         if options.revoke_token:
             session.close()
@@ -182,6 +180,10 @@ def _print_changes(changes: Sequence[Change], verb: str, options: Namespace) -> 
 
 def secret_login(options: Namespace) -> int:
     """Keeps the customer's initial login; refused once a password of ours is in its place."""
+    try:
+        user = msgspec.convert(options.user, AccountName)
+    except msgspec.ValidationError:
+        raise RunError("--user: is no account's name: a-z, 0-9, _ and - only") from None
     password = sys.stdin.readline().rstrip("\n")
     if not password:
         raise RunError("no password on standard input")
@@ -192,7 +194,7 @@ def secret_login(options: Namespace) -> int:
         found = device_secrets.read(run.child(options.device), customer, options.device)
         if found.login is not None and found.login.taken_over:
             raise RunError(f"{options.device}: its login is taken over already: rotate it instead")
-        login = device_secrets.Login(options.user, Secret(password))
+        login = device_secrets.Login(user, Secret(password))
         device_secrets.write(
             run.child(options.device), customer, options.device, msgspec.structs.replace(found, login=login)
         )
@@ -214,9 +216,9 @@ def handover_confirm(options: Namespace) -> int:
 
 
 def _confirm(run: Run, device: str) -> None:
-    key = hashlib.sha256(run.device(device).customer_access.public_key.encode()).hexdigest()
-    placed = [e for e in run.journal.entries(device) if e.step is Step.CUSTOMER_ACCESS_PLACED]
-    if not placed or placed[-1].detail.get("key") != key:
+    key = customer_key(run.device(device))
+    placed = run.journal.last(device).get(Step.CUSTOMER_ACCESS_PLACED)
+    if placed is None or placed.detail.get("key") != key:
         raise RunError(f"{device}: that key is not in place yet: run playbooks/post_warranty.yml first")
     run.journal.append(run.id, device, Step.CUSTOMER_ACCESS_CONFIRMED, {"key": key})
 

@@ -27,28 +27,66 @@ _INTEGER = re.compile(r"^(0|-?[1-9][0-9]{0,15})$")
 def read(path: Path, kind: type[T]) -> T:
     """The document at `path` as `kind`; EstateError with file, line and what is wrong."""
     try:
+        if path.exists() and not path.is_file():
+            raise EstateError(f"{path}: cannot be read: is no plain file")
         raw = path.read_bytes()
     except OSError as error:
         raise EstateError(f"{path}: cannot be read: {error.strerror}") from error
     if len(raw) > _LARGEST:
         raise EstateError(f"{path}: is larger than {_LARGEST // 1024} KiB: no contract is")
     root = _compose(path, raw)
+    plain = _plain(path, root)
     try:
-        return msgspec.convert(_plain(path, root), kind, dec_hook=_decode)
+        return msgspec.convert(plain, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `")
-        unknown = re.search(r"unknown field `([^`]+)`", message)
-        node = _find(root, where.rstrip("`"), unknown.group(1) if unknown else None)
-        place = where.rstrip("`").removeprefix("$").lstrip(".") or "the document"
-        raise EstateError(f"{path}:{node.start_mark.line + 1}: {place}: {message}") from None
+        where = where.rstrip("`")
+        found = re.search(r"unknown field `([^`]+)`", message) or re.match(r"(\w+): ", message)
+        field = found.group(1) if found else None
+        if where.startswith("key` in `"):
+            where = where.removeprefix("key` in `")
+            field = _named(plain, kind, str(error), where)
+        elif "[...]" in where:
+            where = where.replace("[...]", f".{_named(plain, kind, str(error), where)}", 1)
+        node = _find(root, where, field)
+        place = where.removeprefix("$").lstrip(".") or "the document"
+        raise EstateError(f"{path}:{_line(node)}: {place}: {message}") from None
+
+
+def place(path: Path, where: str) -> str:
+    """File and line of what stands at msgspec's path `where` in a document that was read."""
+    return f"{path}:{_line(_find(_compose(path, path.read_bytes()), where))}"
+
+
+def _named(plain: Any, kind: type[Any], message: str, where: str) -> str:
+    """msgspec says `[...]` for any name in a mapping: the one that alone gives the same error."""
+    mapping = plain
+    for step in where.partition("[...]")[0].removeprefix("$").strip(".").split("."):
+        mapping = mapping[step]
+    entries = dict(mapping)
+    for name, value in entries.items():
+        mapping.clear()
+        mapping[name] = value
+        try:
+            msgspec.convert(plain, kind, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                return str(name)
+    return ""
 
 
 def _compose(path: Path, raw: bytes) -> Any:
     try:
-        events = list(yaml.parse(raw, Loader=_LOADER))
-        for event in events:
+        depth = -1  # the document itself
+        for event in yaml.parse(raw, Loader=_LOADER):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise EstateError(f"{path}:{_line(event)}: anchors and aliases are not allowed here")
+            if (tag := getattr(event, "tag", None)) is not None:
+                raise EstateError(f"{path}:{_line(event)}: the tag {tag} is not allowed here")
+            # Composing recurses, libyaml's in C: what is too deep must not get that far.
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise EstateError(f"{path}:{_line(event)}: is nested too deep")
         root = yaml.compose(raw, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -64,17 +102,15 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
-def _plain(path: Path, node: Any, depth: int = 0) -> Any:
-    if depth > _DEEPEST:
-        raise EstateError(f"{path}:{node.start_mark.line + 1}: is nested too deep")
+def _plain(path: Path, node: Any) -> Any:
     if isinstance(node, yaml.MappingNode):
-        return _mapping(path, node, depth)
+        return _mapping(path, node)
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(path, item, depth + 1) for item in node.value]
-    return _scalar(path, node)
+        return [_plain(path, item) for item in node.value]
+    return _scalar(node)
 
 
-def _mapping(path: Path, node: Any, depth: int) -> dict[str, Any]:
+def _mapping(path: Path, node: Any) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
@@ -82,14 +118,12 @@ def _mapping(path: Path, node: Any, depth: int) -> dict[str, Any]:
             raise EstateError(f"{path}:{line}: a field's name must be plain text")
         if key.value in result:
             raise EstateError(f"{path}:{line}: {key.value}: stands twice in one mapping")
-        result[key.value] = _plain(path, value, depth + 1)
+        result[key.value] = _plain(path, value)
     return result
 
 
-def _scalar(path: Path, node: Any) -> Any:
-    """Tags other than YAML's own plain ones are refused; quoted text is always text."""
-    if node.tag.startswith("!"):
-        raise EstateError(f"{path}:{node.start_mark.line + 1}: the tag {node.tag} is not allowed here")
+def _scalar(node: Any) -> Any:
+    """Quoted text is always text."""
     text: str = node.value
     if node.style:  # quoted or a block: libyaml says "" of plain text, Python's own parser None
         return text

@@ -22,6 +22,10 @@ class ObetError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """What a name or a file brought along that does not print stands as its escape."""
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
+
 
 class EstateError(ObetError, ValueError):
     exit_code = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from obet import documents
 from obet.errors import EstateError
-from obet.model import Contract, Customer, Device, Estate, EstateSettings, is_id
+from obet.model import Address, AgreementRecord, Contract, Customer, Device, Estate, EstateSettings, is_id
 
 
 def load(folder: Path) -> Estate:
@@ -24,6 +24,7 @@ def load(folder: Path) -> Estate:
             )
         customers[place.name] = _customer(place, settings)
     _each_device_once(folder, customers)
+    _each_address_once(folder, settings, customers)
     return Estate(settings=settings, customers=customers)
 
 
@@ -41,18 +42,25 @@ def _customer(place: Path, settings: EstateSettings) -> Customer:
     path = place / "contract.yml"
     contract = documents.read(path, Contract)
     if contract.id != place.name:
-        raise EstateError(f"{path}: id: is {contract.id}, but its folder is {place.name}")
+        raise EstateError(f"{documents.place(path, '$.id')}: id: is {contract.id}, but its folder is {place.name}")
     devices = {device.id: device for device in map(_device, _entries(place / "devices"))}
-    for service in contract.services:
-        for device in service.devices:
+    for number, service in enumerate(contract.services):
+        for position, device in enumerate(service.devices):
             if device not in devices:
-                raise EstateError(f"{path}: service {service.id}: names {device}, which has no file under devices/")
+                at = documents.place(path, f"$.services[{number}].devices[{position}]")
+                raise EstateError(f"{at}: service {service.id}: names {device}, which has no file under devices/")
+        for field in ("ended", "warranty_until", "last_day"):
+            end = getattr(service, field)
+            if end is not None and end.end("UTC") <= service.started.start("UTC"):
+                at = documents.place(path, f"$.services[{number}].{field}")
+                raise EstateError(f"{at}: service {service.id}: {field} is before it started")
     known = {service.id for service in contract.services}
-    for record in contract.agreement:
-        _agreement_is_known(path, record.version, record.digest, settings)
-        for service_id in record.services:
+    for number, record in enumerate(contract.agreement):
+        _agreement_is_known(path, number, record, settings)
+        for position, service_id in enumerate(record.services):
             if service_id not in known:
-                raise EstateError(f"{path}: agreement: names service {service_id}, which the contract has not")
+                at = documents.place(path, f"$.agreement[{number}].services[{position}]")
+                raise EstateError(f"{at}: agreement: names service {service_id}, which the contract has not")
     return Customer(contract=contract, devices=devices)
 
 
@@ -63,12 +71,14 @@ def _device(path: Path) -> Device:
     return device
 
 
-def _agreement_is_known(path: Path, version: str, digest: str, settings: EstateSettings) -> None:
-    agreement = settings.agreements.get(version)
+def _agreement_is_known(path: Path, number: int, record: AgreementRecord, settings: EstateSettings) -> None:
+    version, agreement = record.version, settings.agreements.get(record.version)
     if agreement is None:
-        raise EstateError(f"{path}: agreement: version {version!r} is not under `agreements` in estate.yml")
-    if agreement.digest != digest:
-        raise EstateError(f"{path}: agreement: the digest is not that of version {version!r} in estate.yml")
+        at = documents.place(path, f"$.agreement[{number}].version")
+        raise EstateError(f"{at}: agreement: version {version!r} is not under `agreements` in estate.yml")
+    if agreement.digest != record.digest:
+        at = documents.place(path, f"$.agreement[{number}].digest")
+        raise EstateError(f"{at}: agreement: the digest is not that of version {version!r} in estate.yml")
 
 
 def _each_device_once(folder: Path, customers: dict[str, Customer]) -> None:
@@ -76,10 +86,26 @@ def _each_device_once(folder: Path, customers: dict[str, Customer]) -> None:
     for customer in customers.values():
         for device in customer.devices:
             if device in seen:
-                raise EstateError(
-                    f"{folder}: device {device} is {seen[device]}'s and {customer.id}'s: ids are given once"
+                first, second = (
+                    folder / "customers" / owner / "devices" / f"{device}.yml" for owner in (seen[device], customer.id)
                 )
+                raise EstateError(f"{documents.place(second, '$.id')}: id: stands in {first} too: ids are given once")
             seen[device] = customer.id
+
+
+def _each_address_once(folder: Path, settings: EstateSettings, customers: dict[str, Customer]) -> None:
+    """Two devices behind one address would share a host key; an outsider that may come in proves nothing."""
+    taken: dict[tuple[Address, int], str] = {}
+    outside = {address: name for name, host in settings.outsiders.items() for address in host.addresses.both}
+    for customer in customers.values():
+        for device in customer.devices.values():
+            at = documents.place(folder / "customers" / customer.id / "devices" / f"{device.id}.yml", "$.addresses")
+            for address in (a for host in device.co_managers for a in host.both if a in outside):
+                raise EstateError(f"{at}: co_managers: {address} is the address of {outside[address]}, an outsider")
+            for way in ((address, service.port) for address in device.addresses.both for service in device.management):
+                if way in taken:
+                    raise EstateError(f"{at}: addresses: {way[0]} port {way[1]} is {taken[way]}'s already")
+                taken[way] = device.id
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -17,19 +17,19 @@ Address = IPv4Address | IPv6Address
 
 # Lower-case Crockford base32 (no i, l, o, u): ten characters are 50 bits, and nothing in them is a name.
 _ID = "[0-9a-hjkmnp-tv-z]{10}"
-CustomerId = Annotated[str, Meta(pattern=f"^c-{_ID}$")]
-DeviceId = Annotated[str, Meta(pattern=f"^d-{_ID}$")]
-ServiceId = Annotated[str, Meta(pattern=f"^s-{_ID}$")]
-InvoiceId = Annotated[str, Meta(pattern=f"^i-{_ID}$")]
+CustomerId = Annotated[str, Meta(pattern=f"^c-{_ID}\\Z")]
+DeviceId = Annotated[str, Meta(pattern=f"^d-{_ID}\\Z")]
+ServiceId = Annotated[str, Meta(pattern=f"^s-{_ID}\\Z")]
+InvoiceId = Annotated[str, Meta(pattern=f"^i-{_ID}\\Z")]
 # A label of ours (node, secret): safe in paths, policies and file names.
-Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,30}$")]
-AccountName = Annotated[str, Meta(pattern="^[a-z_][a-z0-9_-]{0,30}$")]
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,30}\\Z")]
+AccountName = Annotated[str, Meta(pattern="^[a-z_][a-z0-9_-]{0,30}\\Z")]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-FilePath = Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$")]
-FileMode = Annotated[str, Meta(pattern="^0[0-7]{3}$")]
-Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
-Url = Annotated[str, Meta(pattern=r"^https://[^\s/?#@]+$")]
-PublicKey = Annotated[str, Meta(pattern=r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+={0,2}$")]
+FilePath = Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+\Z")]
+FileMode = Annotated[str, Meta(pattern="^0[0-7]{3}\\Z")]
+Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}\\Z")]
+Url = Annotated[str, Meta(pattern=r"^https://[^\s/?#@]+\Z")]
+PublicKey = Annotated[str, Meta(pattern=r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+={0,2}\Z")]
 
 
 class Moment:
@@ -52,6 +52,8 @@ class Moment:
     @classmethod
     def parse(cls, text: str) -> Moment:
         """ValueError when `text` is neither a real day nor an instant with an offset."""
+        if not re.match(r"(19[7-9]|2[0-9]{2})[0-9]-", text):
+            raise ValueError("is no day and no instant from 1970 to 2999")
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             return cls(date.fromisoformat(text))
         instant = datetime.fromisoformat(text)
@@ -74,6 +76,21 @@ class Moment:
         return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
+# Accounts that every Debian has, and ours; a customer's own is none of them.
+_SYSTEM_ACCOUNTS = {"root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy"}
+_SYSTEM_ACCOUNTS |= {"www-data", "backup", "list", "irc", "nobody", "sshd", "messagebus", "obet", "obet-read"}
+_SYSTEM_FOLDERS = (
+    "/etc/ssh/",
+    "/etc/sudoers.d/",
+    "/etc/pam.d/",
+    "/etc/security/",
+    "/root/",
+    "/proc/",
+    "/sys/",
+    "/dev/",
+)
+
+
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An unknown field is an error, never ignored."""
 
@@ -94,8 +111,14 @@ class Addresses(Strict, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.both:
             raise ValueError("names no address: give ipv4, ipv6 or both")
-        if any(a.is_unspecified or a.is_multicast or a.is_loopback or a.is_link_local for a in self.both):
+        if any(
+            a.is_unspecified or a.is_multicast or a.is_loopback or a.is_link_local or a.is_reserved for a in self.both
+        ):
             raise ValueError("is not a fixed address of a host")
+        if self.ipv6 is not None and self.ipv6.scope_id is not None:
+            raise ValueError(
+                "has an address that means something only on one machine: leave out the % and what follows"
+            )
 
     @property
     def both(self) -> tuple[Address, ...]:
@@ -123,7 +146,7 @@ class VantagePoint(Strict, frozen=True, kw_only=True):
 
 class VaultSettings(Strict, frozen=True, kw_only=True):
     address: Url
-    ca_file: str
+    ca_file: FilePath
     kv_mount: Name = "kv"
     ssh_mount: Name = "ssh"
     approle_mount: Name = "approle"
@@ -187,6 +210,8 @@ class Service(Strict, frozen=True, kw_only=True):
     invoices: tuple[Invoice, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(set(self.devices)) != len(self.devices):
+            raise ValueError("names a device twice")
         if self.kind == "managed":
             if self.access_ends or self.warranty_until or self.last_day:
                 raise ValueError("is managed: it ends by `ended`, not by access_ends, warranty_until or last_day")
@@ -211,7 +236,7 @@ class Contract(Strict, frozen=True, kw_only=True):
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):
-            raise ValueError("has a time_zone that is none of the IANA database's, such as Europe/Sofia") from None
+            raise ValueError("time_zone: is none of the IANA database's, such as Europe/Sofia") from None
         ids = [service.id for service in self.services]
         if len(set(ids)) != len(ids):
             raise ValueError("has two services with one id")
@@ -233,6 +258,10 @@ class ServiceSecret(Strict, frozen=True, kw_only=True):
     group: AccountName = "root"
     mode: FileMode = "0600"
 
+    def __post_init__(self) -> None:
+        if self.path.count("/") < 3 or self.path.startswith(_SYSTEM_FOLDERS):
+            raise ValueError("path: is a file of the system: give the service a folder of its own, /etc/NAME/FILE")
+
 
 class CustomerAccess(Strict, frozen=True, kw_only=True):
     """The access of his own that the customer has when ours has ended."""
@@ -241,8 +270,8 @@ class CustomerAccess(Strict, frozen=True, kw_only=True):
     public_key: PublicKey
 
     def __post_init__(self) -> None:
-        if self.account in {"root", "obet", "obet-read"}:
-            raise ValueError("names an account that cannot be the customer's own")
+        if self.account in _SYSTEM_ACCOUNTS:
+            raise ValueError("account: cannot be the customer's own")
 
 
 class Device(Strict, frozen=True, kw_only=True):

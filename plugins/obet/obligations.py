@@ -105,7 +105,7 @@ def _of_device(customer: Customer, device: Device, now: datetime) -> list[Obliga
 
     windows = _windows(customer.contract, device)
     if not windows:
-        cause = "no valid record of agreement covers a service with this device"
+        cause = "no record of agreement covers a service with this device while it runs"
         return [duty("consent", Requirement.ACCESS_FORBIDDEN, None, None, cause)]
     window = _relevant(windows, now)
     since, due, because = window.since, window.due, window.because

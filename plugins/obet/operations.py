@@ -10,7 +10,7 @@ import msgspec
 
 from obet.devices.connection import Answer, try_login, with_certificate, with_password
 from obet.devices.probe import probe
-from obet.erasure.journal import Step
+from obet.erasure.steps import Step
 from obet.errors import DeviceError, PolicyError, RunError
 from obet.plan import ACCOUNT, READ_ACCOUNT
 from obet.run import Run
@@ -49,12 +49,12 @@ def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     login = with_certificate(ACCOUNT, run.certificate(device))
     looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
     probes = asyncio.run(probe(run.estate, found, login, looking))
-    exempt = set(options.get("nodes_down", ()))
-    doubts = [p for p in probes if p.passed is False or (p.passed is None and p.expected == "gets in")]
-    doubts = [p for p in doubts if p.source not in exempt]
+    exempt = set(options.get("down", ()))
+    doubts = [p for p in probes if not p.passed and p.source not in exempt]
     if doubts:
         raise DeviceError(f"{device}: access is not as it must be: {'; '.join(map(str, doubts))}")
-    return {"probes": [str(p) for p in probes]}
+    outsiders = sum(p.expected == "is refused" and p.passed is True for p in probes)
+    return {"probes": [str(p) for p in probes], "outsiders": outsiders}
 
 
 def take_over_prepare(run: Run, device: str, _: Mapping[str, Any]) -> Values:
@@ -151,9 +151,12 @@ def destroy_secrets(run: Run, device: str, _: Mapping[str, Any]) -> Values:
 
 
 def record(run: Run, device: str, options: Mapping[str, Any]) -> Values:
-    """Writes a step to the journal; with `once`, not again when it stands there already."""
-    step = Step(options["step"])
-    if options.get("once", True) and step in run.journal.steps(device):
+    """Writes a step to the journal; with `once`, not again when it stands there already with the same detail."""
+    step, last = Step(options["step"]), run.journal.last(device)
+    ending = last.keys() - {Step.ONBOARDED, Step.MANAGEMENT_CHANGE_STARTED, Step.MANAGEMENT_CHANGE_CONFIRMED}
+    again = step is Step.ONBOARDED and ending  # taken into service again: what was done for an ending is history
+    known = step in last and last[step].detail == options.get("detail", {})
+    if options.get("once", True) and known and not again:
         return {"changed": False}
     run.journal.append(run.id, device, step, options.get("detail"))
     return {"changed": True}

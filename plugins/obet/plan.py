@@ -12,6 +12,7 @@ import rfc8785
 
 from obet.access import nftables
 from obet.access.policy import management_policy
+from obet.erasure.steps import Entry, Step
 from obet.model import Address, CustomerAccess, Device, Estate, Purpose, ServiceSecret
 from obet.obligations import Grant, Obligation, Requirement
 from obet.vault import names
@@ -52,7 +53,10 @@ class DevicePlan(msgspec.Struct, frozen=True, kw_only=True):
     management: Management
     accounts: tuple[Account, ...]
     ca_public_key: str
+    accounts_expire: int
     customer_access: CustomerAccess
+    customer_key: str
+    customer_confirmed: bool
     service_secrets: tuple[ServiceSecret, ...]
     done: tuple[str, ...]
 
@@ -75,7 +79,7 @@ def device_plan(
     granted: Iterable[Grant],
     ca_public_key: str,
     our_source: Address | None,
-    done: Iterable[str],
+    done: Mapping[Step, Entry],
 ) -> DevicePlan:
     """The plan of `device`; PolicyError when its management policy would be unsafe."""
     own = [o for o in found if o.device == device.id]
@@ -98,10 +102,32 @@ def device_plan(
         ),
         accounts=_accounts(device),
         ca_public_key=ca_public_key,
+        accounts_expire=_expiry(_until(own, Purpose.ENDING)),
         customer_access=device.customer_access,
+        customer_key=customer_key(device),
+        customer_confirmed=_confirmed(device, done),
         service_secrets=device.service_secrets,
-        done=tuple(sorted(done)),
+        done=tuple(sorted(done.keys())),
     )
+
+
+def customer_key(device: Device) -> str:
+    """The digest by which the journal knows the customer's key."""
+    return hashlib.sha256(device.customer_access.public_key.encode()).hexdigest()
+
+
+def _confirmed(device: Device, done: Mapping[Step, Entry]) -> bool:
+    """Whether the key that the contract names now is the one that was placed last and confirmed last."""
+    keys = {done[step].detail.get("key") for step in _HANDOVER if step in done}
+    return done.keys() >= _HANDOVER and keys == {customer_key(device)}
+
+
+_HANDOVER = {Step.CUSTOMER_ACCESS_PLACED, Step.CUSTOMER_ACCESS_CONFIRMED}
+
+
+def _expiry(hard_stop: datetime | None) -> int:
+    """When our accounts end by themselves: the day of the hard stop (shadow(5) counts days); -1 for never."""
+    return -1 if hard_stop is None else int(hard_stop.timestamp()) // 86400 * 86400
 
 
 def _accounts(device: Device) -> tuple[Account, ...]:

@@ -26,6 +26,7 @@ from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
 from obet.secret import Secret
 from obet.vault import credentials, device_secrets, names
+from obet.vault.desired import CERTIFICATE_LIFE
 from obet.vault.device_secrets import DeviceSecrets
 from obet.vault.session import Session
 
@@ -44,6 +45,9 @@ class Run:
         self.purpose: Purpose | None = None
         self._process = os.getpid()
         self._children: dict[str, Session] = {}
+        self._retired: list[Session] = []
+        self._wanted: dict[str, list[str]] = {}
+        self._granted = 0.0
         self._secrets: dict[str, DeviceSecrets] = {}
         self._agent: subprocess.Popen[bytes] | None = None
         self.directory = _runtime_directory(environment)
@@ -58,9 +62,9 @@ class Run:
         return obligations(self.estate, self.now)
 
     def grants(self) -> frozenset[Grant]:
-        """What Vault is to allow now: what the obligations call for, but for devices whose ending is done."""
-        ended = self.journal.ended()
-        return frozenset(grant for grant in grants(self.obligations()) if grant.device not in ended)
+        """What Vault is to allow now: what the obligations call for, but no ending where it is done."""
+        ended = {Grant(c.id, d, Purpose.ENDING) for c in self.estate.customers.values() for d in self.journal.ended()}
+        return grants(self.obligations()) - ended
 
     def device(self, device: str) -> Device:
         try:
@@ -78,7 +82,7 @@ class Run:
             granted=self.grants(),
             ca_public_key=ca_public_key(self.session, self.estate.settings.vault),
             our_source=source_towards(found.addresses.first, found.management[0].port),
-            done=self.journal.steps(device),
+            done=self.journal.last(device),
         )
 
     def child(self, device: str) -> Session:
@@ -119,11 +123,26 @@ class Run:
             os.environ[DIRECTORY_VARIABLE] = str(self.directory)
         self._end_play()
         self.purpose, self.now = purpose, _vault_time(self.session)
-        wanted: dict[str, list[str]] = {}
+        self._wanted = {}
         for device in devices:
-            wanted.setdefault(self.estate.customer_of(device).id, []).append(device)
-        for customer, own in wanted.items():
-            self._grant(purpose, customer, own, read_secrets=read_secrets)
+            self._wanted.setdefault(self.estate.customer_of(device).id, []).append(device)
+        self._grant_all(read_secrets=read_secrets)
+
+    def refresh(self) -> None:
+        """Renews what ends in minutes, for a play that goes on; called in Ansible's own process before each fork."""
+        if self.purpose is None or time.monotonic() - self._granted < CERTIFICATE_LIFE / 2:
+            return
+        self.session.renew()
+        # Workers that are under way still use the old tokens: those end with the login that they are children of.
+        self._retired += self._children.values()
+        self._children, self._certificates, self._refusals = {}, {}, {}
+        self._grant_all(read_secrets=False)
+
+    def _grant_all(self, *, read_secrets: bool) -> None:
+        assert self.purpose is not None  # noqa: S101 - both callers have seen to it
+        self._granted = time.monotonic()
+        for customer, own in self._wanted.items():
+            self._grant(self.purpose, customer, own, read_secrets=read_secrets)
 
     def _grant(self, purpose: Purpose, customer: str, devices: list[str], *, read_secrets: bool) -> None:
         granted = {grant.device for grant in self.grants() if grant.purpose is purpose}
@@ -145,11 +164,11 @@ class Run:
         """Connections of the play before end with it: they were logged in for another purpose or time."""
         for path in self.directory.glob("control-*"):
             subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "none"], capture_output=True, check=False)
-        for session in self._children.values():
+        for session in [*self._children.values(), *self._retired]:
             session.close()
         for path in self.directory.glob("*-cert.pub"):
             path.unlink()
-        self._children, self._secrets, self._certificates, self._refusals = {}, {}, {}, {}
+        self._children, self._secrets, self._certificates, self._refusals, self._retired = {}, {}, {}, {}, []
 
     def close(self) -> None:
         """Revokes the login and removes what stood on tmpfs; in a fork it does nothing."""
@@ -192,6 +211,16 @@ def play_starts(sources: Iterable[str], purpose: str | None, hosts: Iterable[str
         run = _current or open_run(folder)
         devices = [host for host in hosts if any(host in c.devices for c in run.estate.customers.values())]
         run.begin_play(_purpose(purpose), devices, read_secrets=read_secrets)
+    except ObetError as error:
+        _failure = error
+
+
+def task_starts() -> None:
+    """Before a task is handed to a worker: what the run holds lasts as long as the task may take to connect."""
+    global _failure  # noqa: PLW0603 - see above
+    try:
+        if _current is not None:
+            _current.refresh()
     except ObetError as error:
         _failure = error
 

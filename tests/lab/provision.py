@@ -22,6 +22,7 @@ class Obet:
         self.lab = lab
         self.estate = lab.state_directory / "estate"
         self.credentials = lab.node1.directory / "run" / "credentials"
+        self.registrar = lab.node1.directory / "run" / "registrar"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -36,8 +37,10 @@ class Obet:
         }
 
     def obet(self, *arguments: str, stdin: str | None = None, check: bool = True) -> CompletedProcess[str]:
-        """Runs `obet …` on the control node."""
-        return self.lab.node1.run(["obet", *arguments], input=stdin, check=check, env=self.environment)
+        """Runs `obet …` on the control node; `obet vault …` with the registrar's login material, kept apart."""
+        folder = self.registrar if arguments[0] == "vault" else self.credentials
+        environment = self.environment | {"OBET_CREDENTIALS_DIRECTORY": str(folder)}
+        return self.lab.node1.run(["obet", *arguments], input=stdin, check=check, env=environment)
 
     def play(self, playbook: str, *arguments: str, check: bool = True, timeout: float = 300) -> CompletedProcess[str]:
         """Runs one of the project's playbooks on the control node."""
@@ -51,11 +54,13 @@ def provision(lab: Lab) -> Obet:
     if own.estate.exists():
         return own
     estate.write(lab)
-    own.obet("vault", "bootstrap", "--credentials", str(own.credentials), stdin=f"{lab.vault.root_token}\n")
+    own.obet("vault", "bootstrap", "--credentials", str(own.registrar), stdin=f"{lab.vault.root_token}\n")
     _seed_one_who_has_not_agreed(lab)
     # The administrator's second run has nothing to do, and ends with his token revoked.
     own.obet("vault", "bootstrap", "--revoke-token", stdin=f"{lab.vault.root_token}\n")
     own.obet("vault", "apply")
+    for role in ("obet-verifier", "obet-node-node1"):
+        own.obet("vault", "credential", role, "--to", str(own.credentials))
     for device, server in estate.SERVERS.items():
         login = lab.machine(server).initial_login
         own.obet("secret", "login", device, "--user", login.user, stdin=f"{login.password}\n")

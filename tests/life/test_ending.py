@@ -214,7 +214,7 @@ def test_at_the_hard_stop_access_ends_although_nobody_ran_anything(own: Obet) ->
 
 def _journal(own: Obet, step: str) -> None:
     script = (
-        "import os,sys\nfrom obet.erasure.journal import Journal,Step\n"
+        "import os,sys\nfrom obet.erasure.journal import Journal\nfrom obet.erasure.steps import Step\n"
         "Journal.of_this_node(os.environ).append('a-run-that-was-killed', sys.argv[1], Step(sys.argv[2]))\n"
     )
     own.lab.node1.run([sys.executable, "-c", script, WARRANTY_DEVICE, step], env=own.environment)

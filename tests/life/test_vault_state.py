@@ -89,7 +89,7 @@ def test_both_audit_devices_write_and_show_no_secret(served: Obet) -> None:
 def test_login_material_is_never_written_to_disk(served: Obet, tmp_path: Path) -> None:
     answer = served.lab.node1.run(
         ["obet", "vault", "credential", "obet-node-node2", "--to", str(tmp_path / "credentials")],
-        env=served.environment,
+        env=served.environment | {"OBET_CREDENTIALS_DIRECTORY": str(served.registrar)},
         check=False,
     )
     assert answer.returncode == 9

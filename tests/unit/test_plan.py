@@ -27,14 +27,19 @@ from builders import (
 )
 from obet.access import nftables
 from obet.access.policy import management_policy
+from obet.erasure.steps import Entry, Step
 from obet.errors import PolicyError
 from obet.model import Device, Purpose, ServiceSecret
 from obet.obligations import Grant, grants, obligations
-from obet.plan import DevicePlan, as_table, device_plan
+from obet.plan import DevicePlan, as_table, customer_key, device_plan
 
 CA = "ssh-ed25519 AAAACA"
 DURING, AFTER, OVER = instant("2026-05-01 00:00"), instant("2026-07-15 00:00"), instant("2027-01-01 00:00")
 SERVICES = (one_off(devices=(DEVICE, SECOND_DEVICE)),)
+
+
+def entries(done: Iterable[Step], key: str = "") -> dict[Step, Entry]:
+    return {step: Entry(at=DURING, run="r", device=DEVICE, step=step, detail={"key": key}) for step in done}
 
 
 def plan(
@@ -42,7 +47,7 @@ def plan(
     of: Device | None = None,
     *,
     without: Iterable[str] = (),
-    done: Iterable[str] = (),
+    done: Iterable[Step] = (),
     ca: str = CA,
 ) -> DevicePlan:
     own = of or device()
@@ -50,7 +55,7 @@ def plan(
     found = obligations(whole, now)
     granted = [grant for grant in grants(found) if grant.device not in without]
     source = ips("198.51.100.11")[0]
-    return device_plan(whole, own, found, granted=granted, ca_public_key=ca, our_source=source, done=done)
+    return device_plan(whole, own, found, granted=granted, ca_public_key=ca, our_source=source, done=entries(done))
 
 
 def test_it_names_the_device_its_customer_and_when_access_ends() -> None:
@@ -69,7 +74,7 @@ def test_its_purposes_are_what_is_granted_to_this_device_now(now: datetime, purp
 def test_an_open_end_is_none() -> None:
     whole = estate(customer([], [], [device()]))
     found = device_plan(
-        whole, device(), obligations(whole, DURING), granted=(), ca_public_key="", our_source=None, done=()
+        whole, device(), obligations(whole, DURING), granted=(), ca_public_key="", our_source=None, done={}
     )
     assert (found.due, found.hard_stop, found.purposes) == (None, None, ())
 
@@ -88,7 +93,7 @@ def test_its_rules_are_those_of_the_policy_with_their_digest() -> None:
 def test_an_unsafe_policy_makes_no_plan() -> None:
     whole = estate(customer(SERVICES, [record()]))
     with pytest.raises(PolicyError, match="would lock us out"):
-        device_plan(whole, device(), (), granted=(), ca_public_key=CA, our_source=ips("203.0.113.66")[0], done=())
+        device_plan(whole, device(), (), granted=(), ca_public_key=CA, our_source=ips("203.0.113.66")[0], done={})
 
 
 def test_one_account_works_and_the_other_only_looks() -> None:
@@ -107,15 +112,18 @@ def test_the_digest_is_that_of_its_canonical_json() -> None:
 
 def test_the_same_facts_make_the_same_digest_at_another_time_and_in_another_order() -> None:
     assert plan(DURING + timedelta(hours=1)).digest == plan().digest
-    assert plan(done=["b", "a"]).digest == plan(done=["a", "b"]).digest
-    assert plan(done=["b", "a"]).done == ("a", "b")
+    assert (
+        plan(done=[Step.REMOVAL_STARTED, Step.ACCESS_REMOVED]).digest
+        == plan(done=[Step.ACCESS_REMOVED, Step.REMOVAL_STARTED]).digest
+    )
+    assert plan(done=[Step.REMOVAL_STARTED, Step.ACCESS_REMOVED]).done == ("access removed", "removal started")
 
 
 @pytest.mark.parametrize(
     "other",
     [
         plan(AFTER),
-        plan(done=["access removed"]),
+        plan(done=[Step.ACCESS_REMOVED]),
         plan(ca="ssh-ed25519 AAAAOTHER"),
         plan(of=device(enforce="observe")),
         plan(of=device(co_managers=(addresses("203.0.113.21"),))),
@@ -128,8 +136,8 @@ def test_another_fact_makes_another_digest(other: DevicePlan) -> None:
 
 
 def test_its_variables_are_plain_and_make_the_same_plan_again() -> None:
-    plain: dict[str, Any] = json.loads(json.dumps(plan(done=["access removed"]).variables()))
-    assert msgspec.convert(plain, DevicePlan) == plan(done=["access removed"])
+    plain: dict[str, Any] = json.loads(json.dumps(plan(done=[Step.ACCESS_REMOVED]).variables()))
+    assert msgspec.convert(plain, DevicePlan) == plan(done=[Step.ACCESS_REMOVED])
     assert plain["purposes"] == ["technical"]
     assert plain["customer_access"] == {"account": "owner", "public_key": KEY}
 
@@ -145,6 +153,30 @@ def test_as_a_table_it_shows_its_fields_and_the_rules_as_they_will_stand() -> No
 def test_a_grant_of_another_device_is_not_this_ones() -> None:
     whole = estate(customer(SERVICES, [record()], [device(), device(SECOND_DEVICE)]))
     granted = [Grant(CUSTOMER, SECOND_DEVICE, Purpose.TECHNICAL)]
-    found = device_plan(whole, device(), (), granted=granted, ca_public_key=CA, our_source=None, done=())
+    found = device_plan(whole, device(), (), granted=granted, ca_public_key=CA, our_source=None, done={})
     assert found.purposes == ()
     assert SERVICE not in json.dumps(found.variables())
+
+
+def test_the_customer_is_confirmed_only_for_the_key_that_the_contract_names_now() -> None:
+    whole, own = estate(customer(SERVICES)), device()
+    handover = (Step.CUSTOMER_ACCESS_PLACED, Step.CUSTOMER_ACCESS_CONFIRMED)
+
+    def confirmed(done: dict[Step, Entry]) -> bool:
+        return device_plan(whole, own, (), granted=(), ca_public_key=CA, our_source=None, done=done).customer_confirmed
+
+    placed, said = (entries([step], customer_key(own)) for step in handover)
+    assert confirmed(placed | said)
+    assert not confirmed({})
+    assert not confirmed(placed)
+    assert not confirmed(said)
+    assert not confirmed(placed | entries(handover[1:], "another key"))
+    assert not confirmed(entries(handover, "another key"))
+
+
+def test_our_accounts_expire_on_the_day_of_the_hard_stop() -> None:
+    assert plan().accounts_expire == instant("2026-07-30 00:00").timestamp()
+    running = device_plan(
+        estate(customer([], [], [device()])), device(), (), granted=(), ca_public_key="", our_source=None, done={}
+    )
+    assert running.accounts_expire == -1

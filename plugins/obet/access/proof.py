@@ -18,6 +18,8 @@ from obet.errors import ProofError
 Intervals = tuple[tuple[int, int], ...]
 _BITS = {4: 32, 6: 128}
 _PROTOCOL = {4: "ip", 6: "ip6"}
+# What hands a packet on to another socket, address or device, whatever its port says.
+_REWRITING = {"tproxy", "dup", "fwd"}
 _NFPROTO = {4: "ipv4", 6: "ipv6"}
 
 
@@ -33,6 +35,7 @@ class _Chain(msgspec.Struct, frozen=True):
     rules: tuple[Sequence[Mapping[str, Any]], ...]
     policy: str
     hook: str | None
+    certain: bool
 
 
 class _Case(msgspec.Struct, frozen=True):
@@ -41,6 +44,7 @@ class _Case(msgspec.Struct, frozen=True):
     version: int
     port: int
     sets: Mapping[tuple[str, str, str], Any]
+    walked: dict[Any, Any]
 
 
 def prove(ruleset: str, allowed: Iterable[IPv4Address | IPv6Address], ports: Iterable[int]) -> list[Finding]:
@@ -48,16 +52,22 @@ def prove(ruleset: str, allowed: Iterable[IPv4Address | IPv6Address], ports: Ite
 
     ProofError when `ruleset` is not what nft prints.
     """
-    chains, sets = _parse(ruleset)
-    sources = list(allowed)
-    findings = []
+    try:
+        return _prove(ruleset, list(allowed), list(ports))
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError):
+        raise ProofError("the device's answer is not nftables JSON: nothing is proven") from None
+
+
+def _prove(ruleset: str, sources: list[IPv4Address | IPv6Address], ports: list[int]) -> list[Finding]:
+    chains, sets, rewritten = _parse(ruleset)
+    findings = [Finding(f"table {name} rewrites packets: who is let in is not known") for name in rewritten]
     for version in (4, 6):
         wanted = _union((int(a), int(a)) for a in sources if a.version == version)
         for port in ports:
-            case = _Case(version, port, sets)
+            case = _Case(version, port, sets, {})
             base = [c for c in chains.values() if c.hook == "input" and c.family in {"inet", _PROTOCOL[version]}]
             everyone: Intervals = ((0, 2 ** _BITS[version] - 1),)
-            surely_dropped = _union(i for c in base for i in _walk(c, chains, case, everyone)[0])
+            surely_dropped = _union(i for c in base if c.certain for i in _walk(c, chains, case, everyone)[0])
             maybe_dropped = _union(i for c in base for i in _walk(c, chains, case, everyone)[1])
             open_to = _minus(_minus(everyone, wanted), surely_dropped)
             shut_out = _both(wanted, maybe_dropped)
@@ -85,26 +95,41 @@ def _items(ruleset: str) -> list[dict[str, Any]]:
     return items
 
 
-def _parse(ruleset: str) -> tuple[dict[tuple[str, str, str], _Chain], dict[tuple[str, str, str], Any]]:
+def _parse(ruleset: str) -> tuple[dict[tuple[str, str, str], _Chain], dict[tuple[str, str, str], Any], list[str]]:
     rules: dict[tuple[str, str, str], list[Any]] = {}
     heads: dict[tuple[str, str, str], Mapping[str, Any]] = {}
     sets: dict[tuple[str, str, str], Any] = {}
-    dormant = set()
+    flagged, rewritten, filled = set(), [], set()
     for item in _items(ruleset):
-        if (table := item.get("table")) and "dormant" in table.get("flags", ()):
-            dormant.add((table["family"], table["name"]))
+        # Which flag it is cannot be told: nft 1.0.6 prints any text for `dormant`.
+        if (table := item.get("table")) and table.get("flags"):
+            flagged.add((table["family"], table["name"]))
         if head := item.get("chain"):
             heads[head["family"], head["table"], head["name"]] = head
         elif rule := item.get("rule"):
             rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule["expr"])
+            for expression in rule["expr"]:
+                if _REWRITING & expression.keys() or "payload" in (expression.get("mangle") or {}).get("key", {}):
+                    rewritten.append(rule["table"])
+                if "set" in expression:
+                    filled.add((rule["family"], rule["table"], expression["set"]["set"].removeprefix("@")))
         elif named := item.get("set"):
-            sets[named["family"], named["table"], named["name"]] = named.get("elem", [])
+            passing = named.get("flags") and {"timeout", "dynamic"} & set(named["flags"])
+            sets[named["family"], named["table"], named["name"]] = None if passing else named.get("elem", [])
+    for name in filled:
+        sets[name] = None  # packets fill it: what is in it now says nothing
     chains = {
-        key: _Chain(key[0], key[1], tuple(rules.get(key, ())), head.get("policy", "accept"), head.get("hook"))
+        key: _Chain(
+            key[0],
+            key[1],
+            tuple(rules.get(key, ())),
+            head.get("policy", "accept"),
+            head.get("hook"),
+            key[:2] not in flagged and head.get("type") == "filter",
+        )
         for key, head in heads.items()
-        if key[:2] not in dormant
     }
-    return chains, sets
+    return chains, sets, rewritten
 
 
 def _walk(
@@ -113,6 +138,16 @@ def _walk(
     """What of `sources` this chain surely drops, may drop, and surely or maybe hands back to its caller."""
     if depth > 16:
         raise ProofError("the device's chains are nested too deep: nothing is proven")
+    key = id(chain), sources
+    if key not in case.walked:
+        case.walked[key] = _walk_anew(chain, chains, case, sources, depth)
+    found: tuple[Intervals, Intervals, Intervals, Intervals] = case.walked[key]
+    return found
+
+
+def _walk_anew(
+    chain: _Chain, chains: Mapping[Any, _Chain], case: _Case, sources: Intervals, depth: int = 0
+) -> tuple[Intervals, Intervals, Intervals, Intervals]:
     sure, maybe = sources, sources  # who surely, who possibly gets as far as this rule
     dropped: Intervals = ()
     maybe_dropped: Intervals = ()
@@ -206,6 +241,8 @@ def _when(known: bool | None, everyone: Intervals) -> Intervals | None:
 def _meta(key: str | None, right: Any, case: _Case) -> bool | None:
     """Whether a packet of the case has this; None when that is not known."""
     values = right.get("set", [right]) if isinstance(right, dict) else [right]
+    if not all(isinstance(v, (str, int)) and not str(v).startswith("@") for v in values):
+        return None
     if key in {"iifname", "iif"}:
         return False if values == ["lo"] else None
     if key == "nfproto":

@@ -96,8 +96,8 @@ def with_certificate(account: str, certificate: Certificate) -> dict[str, Any]:
 
 async def takes_connection(
     tunnel: asyncssh.SSHClientConnection, address: Address, port: int
-) -> Literal["open", "refused", "no answer"]:
-    """Whether a TCP connection through `tunnel` gets as far as the device's greeting."""
+) -> Literal["open", "refused", "no answer", "not probed"]:
+    """Whether a TCP connection through `tunnel` gets as far as the device's greeting; "not probed": it cannot look."""
     try:
         async with asyncio.timeout(TIMEOUT):
             reader, writer = await tunnel.open_connection(str(address), port)
@@ -105,7 +105,7 @@ async def takes_connection(
                 return "open" if await reader.read(1) else "refused"
             finally:
                 writer.close()
-    except asyncssh.ChannelOpenError:
-        return "refused"
+    except asyncssh.ChannelOpenError as error:
+        return "refused" if error.code == asyncssh.OPEN_CONNECT_FAILED else "not probed"
     except (TimeoutError, OSError, asyncssh.Error):
         return "no answer"

@@ -66,9 +66,8 @@ async def _from_node(
 async def _from_outsider(name: str, host: VantagePoint, device: Device, looking: Certificate) -> list[Probe]:
     async def attempt(tunnel: asyncssh.SSHClientConnection, address: Address, port: int) -> Probe:
         seen = await takes_connection(tunnel, address, port)
-        return Probe(
-            source=name, expected="is refused", address=str(address), port=port, passed=seen != "open", seen=seen
-        )
+        passed = None if seen == "not probed" else seen != "open"
+        return Probe(source=name, expected="is refused", address=str(address), port=port, passed=passed, seen=seen)
 
     try:
         async with vantage(host.addresses.first, host.host_key, looking) as tunnel:

@@ -9,37 +9,14 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
+from obet.erasure.steps import Entry, Step
 from obet.errors import ObetError
-
-
-class Step(StrEnum):
-    """The steps of an ending, in their order."""
-
-    CUSTOMER_ACCESS_PLACED = "customer access placed"
-    CUSTOMER_ACCESS_CONFIRMED = "customer access confirmed"
-    REMOVAL_STARTED = "removal started"
-    ACCESS_REMOVED = "access removed"
-    CREDENTIALS_REFUSED = "credentials refused"
-    SECRETS_DESTROYED = "secrets destroyed"
-    MANAGEMENT_CHANGE_STARTED = "management change started"
-    MANAGEMENT_CHANGE_CONFIRMED = "management change confirmed"
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. `detail` holds digests, counts and public keys' fingerprints, never a value that is secret."""
-
-    at: datetime
-    run: str
-    device: str
-    step: Step
-    detail: Mapping[str, str | int] = {}
 
 
 class Journal:
@@ -72,12 +49,22 @@ class Journal:
         found = [self._entry(number, line) for number, line in enumerate(lines[:-1], start=1) if line]
         return [entry for entry in found if device in {None, entry.device}]
 
+    def last(self, device: str) -> dict[Step, Entry]:
+        """The latest entry of each step since the device was last taken into service: an earlier ending is another."""
+        found: dict[Step, Entry] = {}
+        for entry in self.entries(device):
+            if entry.step is Step.ONBOARDED:
+                found.clear()
+            found[entry.step] = entry
+        return found
+
     def steps(self, device: str) -> frozenset[Step]:
-        return frozenset(entry.step for entry in self.entries(device))
+        return frozenset(self.last(device))
 
     def ended(self) -> frozenset[str]:
-        """The devices whose ending is done: nothing is granted for them any more."""
-        return frozenset(entry.device for entry in self.entries() if entry.step is Step.SECRETS_DESTROYED)
+        """The devices whose ending is done: no ending is granted for them any more."""
+        devices = {entry.device for entry in self.entries()}
+        return frozenset(device for device in devices if Step.SECRETS_DESTROYED in self.steps(device))
 
     @staticmethod
     def _drop_torn_line(file: BinaryIO) -> None:

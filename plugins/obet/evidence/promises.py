@@ -34,12 +34,14 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "the fixed addresses get in",
         "outsiders do not get in",
         "the device itself counted what it denied",
+        "the device's SSH listens where it is managed, and takes no passwords",
     ),
     "certificates": (
         "Vault and every store hold no private key of the customer's after handover",
         "two devices still talk with the customer's certificates",
     ),
     "post-warranty": (
+        "our access was removed from the device",
         "the device refuses each old credential",
         "Vault holds no secret and no grant for the device",
         "a scan of every store finds nothing",

@@ -14,7 +14,7 @@ from obet.access.proof import counter, prove
 from obet.devices.connection import try_login, with_certificate
 from obet.devices.identity import Certificate
 from obet.devices.probe import Probe, probe
-from obet.erasure.journal import Step
+from obet.erasure.steps import Entry, Step
 from obet.errors import ObetError, ProofError, VaultDeniedError
 from obet.evidence.promises import Check
 from obet.model import Customer, Device, Purpose
@@ -25,6 +25,7 @@ from obet.vault import credentials, names
 from obet.vault.session import Session
 
 _RULES = "sudo -n /usr/sbin/nft -j list ruleset"
+_SSHD = "sudo -n /usr/sbin/sshd -T"
 _TABLE, _COUNTER = "obet_management", "denied"
 
 
@@ -67,25 +68,26 @@ async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
     try:
         reading = run.identity.sign(run.session, names.reader(customer.id), [names.read_principal(device.id)])
         looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
-        before = await _rules(device, reading)
+        settings = await _ask(device, reading, _SSHD)
+        before = await _ask(device, reading, _RULES)
         probes = await probe(run.estate, device, with_certificate(READ_ACCOUNT, reading), looking)
-        after = await _rules(device, reading)
-        rules = [_proven(run, device, before)]
+        after = await _ask(device, reading, _RULES)
+        rules = [_proven(run, device, before), _listens(device, settings)]
     except ObetError as error:
         return [_fixed_ip("the device's own rules let no other source match", device, False, str(error))]
     return [*rules, *(_probed(device, found) for found in probes), _counted(device, before, after, probes)]
 
 
-async def _rules(device: Device, reading: Certificate) -> str:
+async def _ask(device: Device, reading: Certificate, command: str) -> str:
     answer = await try_login(
         device,
         device.addresses.first,
         device.management[0].port,
         with_certificate(READ_ACCOUNT, reading),
-        command=_RULES,
+        command=command,
     )
     if answer.outcome != "accepted":
-        raise ProofError(f"{device.id}: its rules cannot be read: {answer.outcome} {answer.detail}".rstrip())
+        raise ProofError(f"{device.id}: cannot be asked ({command}): {answer.outcome} {answer.detail}".rstrip())
     return answer.detail
 
 
@@ -96,6 +98,17 @@ def _proven(run: Run, device: Device, rules: str) -> Check:
     findings = prove(rules, [*nodes, *others], [service.port for service in device.management])
     seen = "; ".join(finding.what for finding in findings) or f"{len(nodes)} addresses of ours, {len(others)} of others"
     return _fixed_ip("the device's own rules let no other source match", device, not findings, seen)
+
+
+def _listens(device: Device, settings: str) -> Check:
+    """sshd's own word (`sshd -T`): a port that nobody named would be outside of every rule."""
+    pairs = [line.partition(" ")[::2] for line in settings.splitlines()]
+    ports = {int(value) for key, value in pairs if key == "port"}
+    wanted = {service.port for service in device.management}
+    passwords = dict(pairs).get("passwordauthentication")
+    seen = f"ports {', '.join(map(str, sorted(ports)))}, passwords {passwords}"
+    proof = "the device's SSH listens where it is managed, and takes no passwords"
+    return _fixed_ip(proof, device, bool(ports) and ports <= wanted and passwords == "no", seen)
 
 
 def _probed(device: Device, found: Probe) -> Check:
@@ -162,12 +175,19 @@ def _read_as_a_job(node: Session, where: str, customer: Customer, device: Device
 def _ended(run: Run, device: Device, *, over: bool) -> list[Check]:
     """What the ending saw, from its journal, and what Vault says now; open until the hard stop, then broken."""
     customer = run.estate.customer_of(device.id).id
-    entries = {entry.step: entry for entry in run.journal.entries(device.id)}
-    refused = entries.get(Step.CREDENTIALS_REFUSED)
-    seen = f"{refused.detail.get('tried')} tried at {refused.at:%Y-%m-%d %H:%M:%S}Z" if refused else "not tried"
+    entries = run.journal.last(device.id)
+    removed, refused = entries.get(Step.ACCESS_REMOVED), entries.get(Step.CREDENTIALS_REFUSED)
+    seen = f"{refused.detail.get('tried')} tried, {_recorded(refused)}" if refused else "not tried"
+    gone = removed is not None and removed.detail.get("seen") == "removed"
     unfinished = False if over or Step.SECRETS_DESTROYED in entries else None
     kept = "; ".join(_kept(run.session, customer, device.id))
     return [
+        _post_warranty(
+            "our access was removed from the device",
+            device,
+            True if gone else None if removed else unfinished,
+            f"{removed.detail.get('seen')}, {_recorded(removed)}" if removed else "not removed",
+        ),
         _post_warranty("the device refuses each old credential", device, True if refused else unfinished, seen),
         _post_warranty(
             "Vault holds no secret and no grant for the device",
@@ -176,6 +196,11 @@ def _ended(run: Run, device: Device, *, over: bool) -> list[Check]:
             f"still there: {kept}" if kept else "404, no grant",
         ),
     ]
+
+
+def _recorded(entry: Entry) -> str:
+    """These two cannot be asked again: the login that would ask is gone."""
+    return f"recorded {entry.at:%Y-%m-%d %H:%M:%S}Z by run {entry.run[:8]}"
 
 
 def _kept(session: Session, customer: str, device: str) -> list[str]:

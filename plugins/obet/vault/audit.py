@@ -29,12 +29,13 @@ def secret_reads(lines: Iterable[str]) -> Iterator[SecretRead]:
             entry = json.loads(line)
         except ValueError:
             continue
-        request = entry.get("request", {})
+        if not isinstance(entry, dict) or not isinstance(request := entry.get("request"), dict):
+            continue
         if entry.get("type") != "response" or request.get("operation") != "read":
             continue
-        if request.get("mount_type") != "kv" or "/data/" not in request.get("path", ""):
+        if request.get("mount_type") != "kv" or "/data/" not in (request.get("path") or ""):
             continue
-        policies = entry.get("auth", {}).get("policies") or []
+        policies = (entry.get("auth") or {}).get("policies") or []
         correlation = (request.get("headers") or {}).get("x-correlation-id") or ["none"]
         yield SecretRead(
             at=entry.get("time", ""),

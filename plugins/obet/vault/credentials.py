@@ -52,14 +52,17 @@ def file_system(path: Path) -> str:
 
 def _read(path: Path) -> str:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise RunError(
             f"{path}: login material of this node cannot be read: {error.strerror}; the registrar hands it out with "
             "`obet vault credential`, and OBET_CREDENTIALS_DIRECTORY says where it stands"
         ) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise RunError(f"{path}: login material of this node must be a file")
     with os.fdopen(descriptor) as file:
-        status = os.fstat(descriptor)
         if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
             raise RunError(f"{path}: must belong to this user alone: chmod 0600")
         if file_system(path) not in _MEMORY:

@@ -20,8 +20,10 @@ from obet.vault import names
 
 _MINUTES = 60
 TOKEN_LIFE = 15 * _MINUTES
+RUN_LIFE = 8 * 60 * _MINUTES  # by renewal only: an idle token ends after TOKEN_LIFE
 CERTIFICATE_LIFE = 5 * _MINUTES
-# A name that no option has: an empty list would let the caller ask for any.
+# A name that no option has: an empty list would let the caller ask for any. Whoever asks for this one gets it instead
+# of the source addresses, and sshd refuses a certificate with a critical option that it does not know.
 _NO_OPTION = "none@obet"
 
 
@@ -48,7 +50,7 @@ def _base(estate: Estate) -> Iterable[Resource]:
     # With lockout, six wrong secret ids from elsewhere would keep the node itself out.
     lockout = {"user_lockout_disable": True}
     yield Resource("auth", vault.approle_mount, {"type": "approle", "config": {"user_lockout_config": lockout}})
-    yield Resource("plain", f"{vault.kv_mount}/config", {"max_versions": 20})
+    yield Resource("plain", f"{vault.kv_mount}/config", {"max_versions": 100})
     yield Resource("ssh-ca", f"{vault.ssh_mount}/config/ca", {})
     for name, paths in _fixed_policies(estate).items():
         yield _policy(name, paths, base=True)
@@ -151,7 +153,7 @@ def _login(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
         "token_bound_cidrs": hosts,
         "token_policies": [policy],
         "token_ttl": TOKEN_LIFE,
-        "token_max_ttl": TOKEN_LIFE,
+        "token_max_ttl": RUN_LIFE,
         "token_type": "service",
     }
 

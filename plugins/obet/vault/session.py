@@ -71,6 +71,11 @@ class Session:
             answer = self._client.auth.token.create(policies=[policy], role_name=role)
         return Session(self.settings, self.run_id, answer["auth"]["client_token"])
 
+    def renew(self) -> None:
+        """Another quarter of an hour for a run that goes on; an idle token ends."""
+        with translated("renew this run's token"):
+            self._client.auth.token.renew_self()
+
     def server_time(self) -> int:
         """Vault's own clock (`server_time_utc`), in seconds since 1970; needs no token."""
         with translated("read Vault's clock"):
@@ -132,7 +137,7 @@ def translated(doing: str) -> Iterator[None]:
         raise VaultError(f"Vault answers {type(error).__name__}: {doing}") from None
     except requests.Timeout:
         raise VaultError(f"Vault gives no answer in {_TIMEOUT} s: {doing}: is an audit device stalled?") from None
-    except requests.RequestException as error:
+    except (requests.RequestException, OSError) as error:
         raise VaultError(f"Vault cannot be reached ({type(error).__name__}): {doing}") from None
 
 

@@ -104,15 +104,23 @@ def _mounted(session: Session, settings: VaultSettings) -> bool:
     return f"{settings.ssh_mount}/" in (session.get("sys/mounts") or {})
 
 
-def _says(current: Any, wanted: Any) -> bool:
+# Where one entry more is another meaning.
+_WHOLE = {"default_extensions", "default_critical_options"}
+
+
+def _says(current: Any, wanted: Any, *, whole: bool = False) -> bool:
     """Whether `current` says all that `wanted` does, in whichever of Vault's spellings."""
+    if isinstance(wanted, dict) and whole:
+        return isinstance(current, dict) and current.keys() == wanted.keys() and _says(current, wanted)
     if isinstance(wanted, dict):
-        return isinstance(current, dict) and all(_says(current.get(key), value) for key, value in wanted.items())
+        return isinstance(current, dict) and all(
+            _says(current.get(key), value, whole=key in _WHOLE) for key, value in wanted.items()
+        )
     return bool(_plain(current) == _plain(wanted))
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, str) and "," in value:
+    if isinstance(value, str) and "," in value and "\n" not in value:
         value = value.split(",")
     if isinstance(value, (list, tuple)):
         return sorted(str(_plain(item)) for item in value)

@@ -10,7 +10,8 @@ import pytest
 from builders import DEVICE, OTHER_DEVICE
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from obet.erasure.journal import Journal, Step
+from obet.erasure.journal import Journal
+from obet.erasure.steps import Step
 from obet.errors import ObetError
 
 PROCESSES, LINES = 4, 25

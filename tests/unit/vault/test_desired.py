@@ -218,7 +218,8 @@ def test_each_login_role_is_bound_to_its_addresses_at_login_and_at_use(role: str
     assert body["secret_id_bound_cidrs"] == body["token_bound_cidrs"] == addresses
     assert body["bind_secret_id"] is True
     assert body["token_policies"] == [role]
-    assert 0 < body["token_ttl"] <= body["token_max_ttl"] <= 15 * 60
+    assert 0 < body["token_ttl"] <= 15 * 60, "an idle token ends in minutes"
+    assert body["token_max_ttl"] <= 8 * 60 * 60
 
 
 def test_there_is_no_login_role_beside_those_four() -> None:
