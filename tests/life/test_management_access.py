@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import Machine, estate
 from lab.estate import MANAGED_DEVICE, WARRANTY_DEVICE
+from lab.machine_accounts import reload_sshd
 from lab.provision import Obet
 from lab.topology import STATUS_PORT
 from life_support import ADMINISTERED, Job, promises, recap, verdict
@@ -83,7 +85,7 @@ def test_verify_finds_every_proof_and_says_that_the_promise_holds(served: Obet) 
     code, found = promises(served, MANAGED_DEVICE, WARRANTY_DEVICE)
     assert code == 0
     assert verdict(found, "fixed-ip")["holds"] is True
-    assert verdict(found, "fixed-ip")["checks"] == 20
+    assert verdict(found, "fixed-ip")["checks"] == 22
 
 
 def test_verify_finds_a_rule_that_lets_somebody_else_in(served: Obet, server: Machine) -> None:
@@ -155,7 +157,7 @@ def test_a_reboot_before_the_confirmation_takes_the_change_back(served: Obet, se
 
 def test_a_confirmed_change_stays_after_the_timer(server: Machine) -> None:
     server.run([_SCRIPT, "arm", "stays", "1"])
-    assert server.run([_SCRIPT, "pending", "stays"]).stdout.strip() == "pending"
+    assert server.run([_SCRIPT, "pending", "stays", "0"]).stdout.strip() == "pending"
     server.run([_SCRIPT, "confirm", "stays"])
     after = _rules(server)
     _wait_until(lambda: server.run(["pgrep", "-f", "expire stays"], check=False).returncode != 0)
@@ -169,6 +171,68 @@ def test_only_one_change_at_a_time_and_only_its_own_run_confirms_it(server: Mach
     assert server.run([_SCRIPT, "confirm", "second"], check=False).returncode != 0
     _wait_until(lambda: server.run(["test", "-e", "/run/obet/pending"], check=False).returncode != 0)
     assert _rules(server) == before
+
+
+def test_a_change_whose_timer_was_killed_cannot_be_confirmed_and_does_not_block_the_next(server: Machine) -> None:
+    before = _rules(server)
+    _arm_a_lock_out(server, "dead", seconds=600)
+    server.run(["pkill", "-KILL", "-f", "expire dead"])
+    assert server.run([_SCRIPT, "confirm", "dead"], check=False).returncode != 0
+    server.run([_SCRIPT, "arm", "next", "2"])
+    _wait_until(lambda: server.run(["test", "-e", "/run/obet/pending"], check=False).returncode != 0)
+    assert _rules(server) == before, "the dead change was taken back before the next was armed"
+
+
+def test_a_change_that_denied_fewer_than_tried_is_not_confirmed_by_the_role(server: Machine) -> None:
+    server.run([_SCRIPT, "arm", "counted", "2"])
+    answer = server.run([_SCRIPT, "pending", "counted", "1000000"], check=False)
+    assert answer.returncode == 1
+    assert "outsiders tried 1000000 times" in answer.stdout
+    assert server.run([_SCRIPT, "pending", "counted", "0"]).stdout.strip() == "pending"
+    _wait_until(lambda: server.run(["test", "-e", "/run/obet/pending"], check=False).returncode != 0)
+
+
+def test_an_outsider_that_cannot_look_proves_nothing(served: Obet) -> None:
+    outsider = served.lab.machine("outsider1")
+    outsider.write("/etc/ssh/sshd_config.d/00-blind.conf", "Match User vantage\n    AllowTcpForwarding no\nMatch all\n")
+    reload_sshd(outsider)
+    try:
+        code, found = promises(served, MANAGED_DEVICE)
+        answer = served.play("verify_access", "--limit", MANAGED_DEVICE, check=False)
+    finally:
+        outsider.run(["rm", "/etc/ssh/sshd_config.d/00-blind.conf"])
+        reload_sshd(outsider)
+    assert code == 0
+    assert verdict(found, "fixed-ip")["holds"] is None
+    assert answer.returncode == 2
+    assert "outsider1 to 198.51.100.102 port 22 is refused: not probed" in answer.stdout
+
+
+def test_verify_finds_an_sshd_that_listens_elsewhere_or_takes_passwords(served: Obet, server: Machine) -> None:
+    server.write("/etc/ssh/sshd_config.d/00-customer.conf", "Port 22\nPort 2222\nPasswordAuthentication yes\n")
+    reload_sshd(server)
+    try:
+        code, found = promises(served, MANAGED_DEVICE)
+    finally:
+        server.run(["rm", "/etc/ssh/sshd_config.d/00-customer.conf"])
+        reload_sshd(server)
+    assert code == 10
+    assert "ports 22, 2222, passwords yes" in verdict(found, "fixed-ip")["failures"][0]["what"]
+    assert promises(served, MANAGED_DEVICE)[0] == 0
+
+
+def test_a_certificate_without_its_source_addresses_is_refused_by_sshd(served: Obet, server: Machine) -> None:
+    """The dummy option of the SSH roles: whoever asks for it loses the source addresses, and every login with it."""
+    job, folder = Job(served), served.lab.node1.home / "dummy"
+    folder.mkdir()
+    _make_certificate(job, folder, {"critical_options": {"none@obet": "x"}})
+    shown = served.lab.node1.run(["ssh-keygen", "-L", "-f", str(folder / "k-cert.pub")]).stdout
+    assert "source-address" not in shown
+    options = ["-F", "none", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=/dev/null"]
+    options += ["-o", "StrictHostKeyChecking=no", f"obet@{server.ipv4}", "id", "-un"]
+    answer = served.lab.node1.run(["ssh", "-i", str(folder / "k"), *options], check=False)
+    assert answer.returncode == 255
+    assert "Permission denied" in answer.stderr
 
 
 def test_a_node_that_fails_after_arming_means_that_the_server_reverts(
@@ -272,9 +336,9 @@ def _accepted_logins(server: Machine) -> int:
     return server.run(["cat", "/var/log/auth.log"]).stdout.count("Accepted ")
 
 
-def _make_certificate(job: Job, folder: Path) -> None:
+def _make_certificate(job: Job, folder: Path, extra: dict[str, Any] | None = None) -> None:
     job.node1.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "k")])
-    request = {"public_key": (folder / "k.pub").read_text(), "valid_principals": MANAGED_DEVICE}
+    request = {"public_key": (folder / "k.pub").read_text(), "valid_principals": MANAGED_DEVICE} | (extra or {})
     role = f"obet-technical-{estate.MANAGED_CUSTOMER}"
     status, answer = job.sign(job.token(MANAGED_DEVICE), role, request)
     assert status == 200, answer

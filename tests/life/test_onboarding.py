@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,16 @@ def test_the_service_takes_its_secret_from_vault_and_no_other(served: Obet, serv
     assert service_status(server, f"{token}x") == 401
 
 
+def test_our_accounts_expire_with_the_hard_stop_and_not_at_all_under_a_running_service(served: Obet) -> None:
+    def expiry(server: str) -> set[str]:
+        lines = served.lab.machine(server).run(["getent", "shadow", "obet", "obet-read"]).stdout.splitlines()
+        return {line.split(":")[7] for line in lines}
+
+    hard_stop = (datetime(2028, 3, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
+    assert expiry("server1") == {str(hard_stop)}
+    assert expiry("server2") == {""}
+
+
 def test_two_servers_never_share_a_secret(served: Obet) -> None:
     job = Job(served)
     first, second = job.secrets(WARRANTY_DEVICE), job.secrets(MANAGED_DEVICE)
@@ -135,6 +147,22 @@ def test_a_runs_token_is_revoked_when_it_ends(served: Obet) -> None:
     assert own.count("auth/approle/login") == 1
     assert own.count("auth/token/revoke-self") == 2  # its child's and its own
     assert own[-1] == "auth/token/revoke-self"
+
+
+def test_a_play_that_goes_on_gets_new_certificates_and_the_old_tokens_work_to_their_end(served: Obet) -> None:
+    script = (
+        "import os, time\nfrom pathlib import Path\nfrom obet.model import Purpose\nfrom obet.run import open_run\n"
+        "run = open_run(Path(os.environ['OBET_ESTATE']))\n"
+        f"run.begin_play(Purpose.TECHNICAL, ['{WARRANTY_DEVICE}'], read_secrets=False)\n"
+        f"first, child = run.certificate('{WARRANTY_DEVICE}').line, run.child('{WARRANTY_DEVICE}')\n"
+        f"run.refresh(); print(run.certificate('{WARRANTY_DEVICE}').line == first)\n"
+        "run._granted -= 200\n"
+        f"run.refresh(); print(run.certificate('{WARRANTY_DEVICE}').line == first)\n"
+        "print(child.get('auth/token/lookup-self')['ttl'] > 0)\n"
+        "run.close()\n"
+    )
+    answer = served.lab.node1.run([sys.executable, "-c", script], env=served.environment)
+    assert answer.stdout.split() == ["True", "False", "True"]
 
 
 def test_no_secret_stands_in_a_file_of_the_node_or_of_the_checkout(served: Obet) -> None:
