@@ -14,13 +14,14 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from obet import estate as estates
 from obet.devices.identity import Certificate, Identity, ca_public_key
 from obet.erasure.journal import Journal
-from obet.errors import ClockError, ObetError, RunError
+from obet.errors import ClockError, ObetError, RunError, VaultError
 from obet.model import Address, Device, Estate, Purpose
 from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
@@ -54,6 +55,7 @@ class Run:
         credential = credentials.load(credentials.directory(environment), role or names.node_role(self.node))
         self.session = Session.login(self.estate.settings.vault, self.id, credential)
         self.now = _vault_time(self.session)
+        self._ca_public_key = ""
         self.identity = Identity()
         self._certificates: dict[str, Certificate] = {}
         self._refusals: dict[str, str] = {}
@@ -80,7 +82,7 @@ class Run:
             found,
             self.obligations(),
             granted=self.grants(),
-            ca_public_key=ca_public_key(self.session, self.estate.settings.vault),
+            ca_public_key=self._ca_public_key,
             our_source=source_towards(found.addresses.first, found.management[0].port),
             done=self.journal.last(device),
         )
@@ -120,10 +122,10 @@ class Run:
             self._agent = self.identity.serve(self.directory / "agent")
             (self.directory / "key.pub").write_text(f"{self.identity.public_key}\n")
             (self.directory / "known_hosts").write_text(known_hosts(self.estate))
+            self._ca_public_key = ca_public_key(self.session, self.estate.settings.vault)
             os.environ[DIRECTORY_VARIABLE] = str(self.directory)
-        self._end_play()
-        self.purpose, self.now = purpose, _vault_time(self.session)
-        self._wanted = {}
+        self.end_play()
+        self.purpose = purpose
         for device in devices:
             self._wanted.setdefault(self.estate.customer_of(device).id, []).append(device)
         self._grant_all(read_secrets=read_secrets)
@@ -140,15 +142,13 @@ class Run:
 
     def _grant_all(self, *, read_secrets: bool) -> None:
         assert self.purpose is not None  # noqa: S101 - both callers have seen to it
-        self._granted = time.monotonic()
+        self._granted, self.now = time.monotonic(), _vault_time(self.session)
+        granted = {grant.device for grant in self.grants() if grant.purpose is self.purpose}
         for customer, own in self._wanted.items():
-            self._grant(self.purpose, customer, own, read_secrets=read_secrets)
+            if devices := [device for device in own if device in granted]:
+                self._grant(self.purpose, customer, devices, read_secrets=read_secrets)
 
     def _grant(self, purpose: Purpose, customer: str, devices: list[str], *, read_secrets: bool) -> None:
-        granted = {grant.device for grant in self.grants() if grant.purpose is purpose}
-        devices = [device for device in devices if device in granted]
-        if not devices:
-            return
         try:
             session = self.child(devices[0])
             certificate = self.identity.sign(session, names.grant(purpose, customer), devices)
@@ -160,15 +160,17 @@ class Run:
             # The registrar has not opened it, or has closed it: the play's first task says so for each host.
             self._refusals[customer] = str(error)
 
-    def _end_play(self) -> None:
-        """Connections of the play before end with it: they were logged in for another purpose or time."""
+    def end_play(self) -> None:
+        """Connections, tokens and certificates end with their play: the next may be for another purpose, or none."""
+        self.purpose, self._wanted = None, {}
         for path in self.directory.glob("control-*"):
             subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "none"], capture_output=True, check=False)
-        for session in [*self._children.values(), *self._retired]:
-            session.close()
         for path in self.directory.glob("*-cert.pub"):
             path.unlink()
+        tokens = [*self._children.values(), *self._retired]
         self._children, self._secrets, self._certificates, self._refusals, self._retired = {}, {}, {}, {}, []
+        for session in tokens:
+            session.close()
 
     def close(self) -> None:
         """Revokes the login and removes what stood on tmpfs; in a fork it does nothing."""
@@ -176,8 +178,11 @@ class Run:
             return
         self._process = 0
         try:
-            self._end_play()
-            self.session.close()
+            # A Vault that is away leaves the tokens to their minutes of life.
+            with suppress(VaultError):
+                self.end_play()
+            with suppress(VaultError):
+                self.session.close()
         finally:
             if self._agent is not None:
                 self._agent.terminate()
@@ -204,13 +209,15 @@ def open_run(folder: Path, role: str | None = None, environment: Mapping[str, st
 def play_starts(sources: Iterable[str], purpose: str | None, hosts: Iterable[str], *, read_secrets: bool) -> None:
     """What Ansible's callback says of a play; a failure is kept for `current()`, as a callback cannot stop a play."""
     global _failure  # noqa: PLW0603 - see above
-    folder = estates.folder_among(sources)
-    if folder is None or purpose is None:
-        return
+    folder, _failure = estates.folder_among(sources), None
     try:
+        if _current is not None:
+            _current.end_play()
+        if folder is None or purpose is None:
+            return
         run = _current or open_run(folder)
-        devices = [host for host in hosts if any(host in c.devices for c in run.estate.customers.values())]
-        run.begin_play(_purpose(purpose), devices, read_secrets=read_secrets)
+        known = {device for customer in run.estate.customers.values() for device in customer.devices}
+        run.begin_play(_purpose(purpose), [host for host in hosts if host in known], read_secrets=read_secrets)
     except ObetError as error:
         _failure = error
 

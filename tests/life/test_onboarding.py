@@ -107,6 +107,18 @@ def test_a_play_without_a_purpose_gets_no_secret(served: Obet, tmp_path: Path) -
     assert "no run is open" in answer.stdout + answer.stderr
 
 
+def test_a_play_without_a_purpose_gets_nothing_of_the_play_before_it(served: Obet, tmp_path: Path) -> None:
+    playbook = tmp_path / "two.yml"
+    tasks = [{"ansible.builtin.debug": {"msg": "as {{ lookup('obet_secret', 'login.user') }}"}}]
+    first = {"hosts": WARRANTY_DEVICE, "gather_facts": False, "tasks": tasks, "vars": {"obet_purpose": "technical"}}
+    second = {"hosts": WARRANTY_DEVICE, "gather_facts": False, "tasks": [*tasks, {"ansible.builtin.ping": {}}]}
+    playbook.write_text(json.dumps([first, second]))
+    answer = served.lab.node1.run(["ansible-playbook", str(playbook)], env=served.environment, check=False)
+    assert answer.returncode == 2
+    assert answer.stdout.count(f"as {served.lab.machine('server1').initial_login.user}") == 1
+    assert "the play says no purpose" in answer.stdout + answer.stderr
+
+
 def test_a_playbook_of_ones_own_reads_a_secret_by_the_lookup(served: Obet, tmp_path: Path) -> None:
     playbook = tmp_path / "own.yml"
     tasks = [{"ansible.builtin.debug": {"msg": "as {{ lookup('obet_secret', 'login.user') }}"}}]
