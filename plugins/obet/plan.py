@@ -147,9 +147,3 @@ def _until(own: Iterable[Obligation], purpose: Purpose) -> datetime | None:
 
 def _time(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
-
-
-def as_table(plan: Mapping[str, Any]) -> str:
-    """A plan's variables for people: one line a field, the management rules as they will stand."""
-    head = [f"{key}: {plan[key]}" for key in ("device", "purposes", "due", "hard_stop", "enforce", "done")]
-    return "\n".join([*head, "", plan["management"]["text"]])

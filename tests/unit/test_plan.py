@@ -31,7 +31,7 @@ from obet.erasure.steps import Entry, Step
 from obet.errors import PolicyError
 from obet.model import Device, Purpose, ServiceSecret
 from obet.obligations import Grant, grants, obligations
-from obet.plan import DevicePlan, as_table, customer_key, device_plan
+from obet.plan import DevicePlan, customer_key, device_plan
 
 CA = "ssh-ed25519 AAAACA"
 DURING, AFTER, OVER = instant("2026-05-01 00:00"), instant("2026-07-15 00:00"), instant("2027-01-01 00:00")
@@ -140,14 +140,6 @@ def test_its_variables_are_plain_and_make_the_same_plan_again() -> None:
     assert msgspec.convert(plain, DevicePlan) == plan(done=[Step.ACCESS_REMOVED])
     assert plain["purposes"] == ["technical"]
     assert plain["customer_access"] == {"account": "owner", "public_key": KEY}
-
-
-def test_as_a_table_it_shows_its_fields_and_the_rules_as_they_will_stand() -> None:
-    found = plan()
-    text = as_table(found.variables())
-    assert f"device: {DEVICE}" in text.splitlines()
-    assert "hard_stop: 2026-07-30T21:00:00+00:00" in text.splitlines()
-    assert text.endswith(found.management.text)
 
 
 def test_a_grant_of_another_device_is_not_this_ones() -> None:

@@ -59,6 +59,8 @@ def prove(ruleset: str, allowed: Iterable[IPv4Address | IPv6Address], ports: Ite
 
 
 def _prove(ruleset: str, sources: list[IPv4Address | IPv6Address], ports: list[int]) -> list[Finding]:
+    if not ports:
+        raise ProofError("no port to prove anything about: nothing is proven")
     chains, sets, rewritten = _parse(ruleset)
     findings = [Finding(f"table {name} rewrites packets: who is let in is not known") for name in rewritten]
     for version in (4, 6):

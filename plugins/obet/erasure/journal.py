@@ -34,12 +34,15 @@ class Journal:
         entry = Entry(at=datetime.now(UTC), run=run, device=device, step=step, detail=detail or {})
         line = msgspec.json.encode(entry) + b"\n"
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_new = not self.path.exists()
         with self.path.open("a+b") as file:
             flock(file, LOCK_EX)
             self._drop_torn_line(file)
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
+        if is_new:
+            _sync_folder(self.path.parent)  # or a power cut could lose the file with its name
 
     def entries(self, device: str | None = None) -> list[Entry]:
         """All entries, or those of one device. A last line cut short by a power cut is no entry."""
@@ -78,3 +81,11 @@ class Journal:
             return msgspec.convert(json.loads(line), Entry)
         except (ValueError, msgspec.ValidationError):
             raise ObetError(f"{self.path}:{number}: is damaged: restore the journal before going on") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -77,8 +77,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verdicts(checks: Iterable[Check]) -> list[Verdict]:
-    """The ten, in their order."""
+    """The ten, in their order. ValueError when a check names no promise or proof of the table: it would not count."""
     found = list(checks)
+    for check in found:
+        if check.proof not in PROOFS.get(check.promise, ()):
+            raise ValueError(f"{check.promise}: {check.proof}: is no proof of the table")
     return [_verdict(name, proofs, [c for c in found if c.promise == name]) for name, proofs in PROOFS.items()]
 
 

@@ -31,7 +31,7 @@ _TABLE, _COUNTER = "obet_management", "denied"
 
 def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str] = os.environ) -> list[Check]:
     """All checks for these devices, or for all of the estate. `run` is open in the verifier's role."""
-    wanted = set(devices)
+    wanted = {run.device(device).id for device in devices}
     pairs = [
         (customer, device)
         for customer in run.estate.customers.values()

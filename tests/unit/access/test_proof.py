@@ -380,3 +380,8 @@ def test_a_device_with_many_nested_chains_does_not_keep_the_verifier_busy() -> N
     names = ["input", *(f"c{n}" for n in range(1, 14))]
     jumps = [rule({"jump": {"target": c}}, chain=b) for b, c in pairwise(names) for _ in range(2)]
     assert findings(ruleset(BASE, *map(head, names[1:]), *jumps, *GOOD[1:], END)) == []
+
+
+def test_about_no_port_nothing_is_proven() -> None:
+    with pytest.raises(ProofError, match="nothing is proven"):
+        prove('{"nftables": []}', SOURCES, [])

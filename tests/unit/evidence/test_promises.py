@@ -138,3 +138,9 @@ def test_true_is_said_only_when_all_was_seen_and_false_only_of_a_failure(checks:
         assert (promise["holds"] is False) == any(c.passed is False for c in own) == bool(promise["failures"])
         assert (promise["holds"] is True) == (all(c.passed for c in own) and seen == set(PROOFS[promise["name"]]))
         assert bool(promise["missing"]) == (promise["holds"] is None)
+
+
+@pytest.mark.parametrize("stray", [check("fixed ip", PROOFS["fixed-ip"][0]), check("fixed-ip", "looks fine")])
+def test_a_check_that_would_count_for_nothing_is_an_error(stray: Check) -> None:
+    with pytest.raises(ValueError, match="is no proof of the table"):
+        verdicts([*all_of("fixed-ip"), stray])
