@@ -41,8 +41,9 @@ def passes(own: Obet, role: str) -> CompletedProcess[str]:
 def finds(own: Obet, role: str, complaint: str) -> None:
     """The auditor alone, run again, fails with that complaint."""
     answer = molecule(own, role, "verify")
-    assert answer.returncode != 0, answer.stdout
-    assert complaint in answer.stdout + answer.stderr
+    seen = answer.stdout + answer.stderr
+    assert answer.returncode != 0, seen
+    assert complaint in seen, seen
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_service_secret_passes_its_scenario(provisioned: Obet) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        ("echo another >/etc/status/token", "the service answers [401, 401]"),
+        ("echo spoilt >/etc/status/token", "the service answers [401, 401]"),
         ("chmod 644 /etc/status/token", "/etc/status/token: is root root 644"),
     ],
     ids=["another secret", "a secret that everybody reads"],
