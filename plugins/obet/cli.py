@@ -63,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         commands, "verify", "prove afresh what holds; exit code 10 when something does not", "obet verify"
     )
     verify.add_argument("devices", nargs="*", metavar="DEVICE")
+    verify.add_argument(
+        "--audit",
+        type=Path,
+        metavar="FILE",
+        help="Vault's audit log (default: the estate's, where it can be read here)",
+    )
     _json(verify)
 
     vault = _group(commands, "vault", "what Vault is to hold, and its drift")

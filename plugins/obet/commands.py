@@ -27,7 +27,7 @@ from obet.secret import Secret
 from obet.vault import credentials, device_secrets, names
 from obet.vault.audit import secret_reads
 from obet.vault.desired import desired
-from obet.vault.session import AppRoleCredential, Session
+from obet.vault.session import AppRoleCredential, Session, Token
 from obet.vault.state import Change, apply, difference
 
 _DRIFT = 2
@@ -75,7 +75,7 @@ def plan(options: Namespace) -> int:
 def verify(options: Namespace) -> int:
     run = open_verifier(options.estate)
     try:
-        checks = look(run, options.devices)
+        checks = look(run, options.devices, options.audit)
     finally:
         run.close()
     if options.json:
@@ -112,7 +112,7 @@ def vault_bootstrap(options: Namespace) -> int:
     token = sys.stdin.readline().strip()
     if not token:
         raise RunError("no token on standard input: pipe an administrator's token in")
-    session = Session(estate.settings.vault, str(uuid.uuid4()), token)
+    session = Session(estate.settings.vault, str(uuid.uuid4()), Token(token))
     try:
         changes = [change for change in difference(session, desired(estate, ())) if change.base]
         apply(session, changes)

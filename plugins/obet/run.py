@@ -80,7 +80,7 @@ class Run:
         for left in left_behind(environment):
             self.account.tell_of(left)
             left.remove()
-        self.account.began(self.session.accessor)
+        self.account.began(self.session.token)
 
     @property
     def directory(self) -> Path:
@@ -190,7 +190,7 @@ class Run:
         try:
             session = self.session.child(names.token_role(self.node, purpose), names.grant(purpose, customer))
             self._children[customer] = session
-            self.account.granted(purpose, customer, session.accessor, causes)
+            self.account.granted(purpose, customer, session.token, causes)
             devices = [device for device in causes if self._locked(session, customer, device)]
             if not devices:
                 return

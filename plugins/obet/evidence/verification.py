@@ -18,6 +18,7 @@ from obet.devices.probe import Probe, probe
 from obet.erasure.steps import Entry, Step
 from obet.errors import ObetError, ProofError, VaultDeniedError
 from obet.evidence.promises import Check
+from obet.evidence.trail import trail
 from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
 from obet.plan import READ_ACCOUNT
@@ -30,7 +31,12 @@ _SSHD = "sudo -n /usr/sbin/sshd -T"
 _TABLE, _COUNTER = "obet_management", "denied"
 
 
-def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str] = os.environ) -> list[Check]:
+def verify(
+    run: Run,
+    devices: Iterable[str] = (),
+    audit_log: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> list[Check]:
     """All checks for these devices, or for all of the estate. `run` is open in the verifier's role."""
     wanted = {run.device(device).id for device in devices}
     pairs = [
@@ -40,7 +46,8 @@ def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str]
         if not wanted or device.id in wanted
     ]
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
-    checks = asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical]))
+    checks = trail(run, [device.id for _, device in pairs], audit_log)  # first: what is read below is read by this run
+    checks += asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical]))
     checks += _consent(run, pairs, environment)
     due = {o.device: o for o in run.obligations() if o.purpose is Purpose.ENDING and o.state is not State.COMING}
     for _, device in pairs:
@@ -159,7 +166,7 @@ def _read_as_a_job(run: Run, node: Session, customer: Customer, device: Device, 
     job = None
     try:
         job = node.child(role, names.grant(Purpose.TECHNICAL, customer.id))
-        run.account.granted(Purpose.TECHNICAL, customer.id, job.accessor, {device.id: proof})
+        run.account.granted(Purpose.TECHNICAL, customer.id, job.token, {device.id: proof})
         served = job.get(path) is not None
         seen = "read" if served else "nothing there"
         passed = served if allowed else False
