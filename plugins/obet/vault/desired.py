@@ -68,7 +68,6 @@ def _base(estate: Estate) -> Iterable[Resource]:
 def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
     """Policy and SSH role for each customer and purpose, naming just the devices that are granted now."""
     vault = estate.settings.vault
-    fixed = estate.fixed_addresses
     for (customer, purpose), group in groupby(sorted(granted, key=_holder), key=_holder):
         devices = [grant.device for grant in group]
         name = names.grant(Purpose(purpose), customer)
@@ -77,10 +76,17 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
             secret = names.device_secret(customer, device)
             paths |= _secret_paths(Purpose(purpose), vault.kv_mount, secret)
         yield _policy(name, paths, base=False)
-        yield _ssh_role(estate, name, devices, fixed, {"permit-pty": ""})
+        yield _ssh_role(estate, name, devices, _sources(estate, customer, devices), {"permit-pty": ""})
     for customer, group in groupby(granted, key=lambda grant: grant.customer):
-        principals = sorted({names.read_principal(grant.device) for grant in group})
-        yield _ssh_role(estate, names.reader(customer), principals, fixed, {})
+        devices = sorted({grant.device for grant in group})
+        principals = [names.read_principal(device) for device in devices]
+        yield _ssh_role(estate, names.reader(customer), principals, _sources(estate, customer, devices), {})
+
+
+def _sources(estate: Estate, customer: str, devices: Iterable[str]) -> Iterable[Address]:
+    """What these devices see us come from, each once."""
+    own = estate.customers[customer].devices
+    return dict.fromkeys(address for device in devices for address in estate.sources(own[device]))
 
 
 def _holder(grant: Grant) -> tuple[str, str]:
