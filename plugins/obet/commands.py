@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import uuid
 from argparse import Namespace
@@ -14,13 +15,14 @@ import msgspec
 
 from obet import estate as estates
 from obet.current_run import open_run
+from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
 from obet.errors import ObetError, ProofError, RunError
 from obet.evidence.promises import Check, as_json, verdicts
 from obet.evidence.verification import open_verifier
 from obet.evidence.verification import verify as look
 from obet.model import AccountName, Purpose
-from obet.obligations import obligations
+from obet.obligations import Expiry, Obligation, obligations, warnings
 from obet.plan import customer_key, device_plan
 from obet.run import Run
 from obet.secret import Secret
@@ -34,21 +36,38 @@ _DRIFT = 2
 
 
 def due(options: Namespace) -> int:
-    found = obligations(estates.load(options.estate), options.at or datetime.now(UTC))
+    now = options.at or datetime.now(UTC)
+    found = obligations(estates.load(options.estate), now)
+    near = warnings(found, now, Journal.of_this_node(os.environ).ended())
     if options.json:
-        return _print_json(msgspec.to_builtins(found))
+        return _print_json({"obligations": msgspec.to_builtins(found), "warnings": msgspec.to_builtins(near)})
     rows = [
         (
-            o.device,
+            o.subject,
             o.state,
-            f"{o.requirement}{f' ({o.purpose})' if o.purpose else ''}",
+            _required(o),
             _day(o.since),
             _day(o.until),
             f"{o.promise}: {o.cause}",
         )
         for o in found
     ]
-    return _print_table(("DEVICE", "STATE", "WHAT MUST HOLD", "SINCE", "UNTIL", "WHY"), rows)
+    _print_table(("SUBJECT", "STATE", "WHAT MUST HOLD", "SINCE", "UNTIL", "WHY"), rows)
+    if near:
+        print("\nENDS BY ITSELF")
+        _print_warnings(near)
+    return 0
+
+
+def _required(obligation: Obligation) -> str:
+    if obligation.metric is not None:
+        return f"{obligation.requirement} {obligation.keep_days} days ({obligation.metric})"
+    return f"{obligation.requirement}{f' ({obligation.purpose})' if obligation.purpose else ''}"
+
+
+def _print_warnings(near: Iterable[Expiry]) -> None:
+    for expiry in near:
+        print(f"warning: {expiry}")
 
 
 def plan(options: Namespace) -> int:
@@ -151,7 +170,10 @@ def vault_plan(options: Namespace) -> int:
         changes = difference(run.session, desired(run.estate, run.grants()))
     finally:
         run.close()
-    _print_changes(changes, "to do", options)
+    if options.json:
+        _print_json(_plain_changes(changes))
+    else:
+        _print_changes(changes, "to do")
     return _DRIFT if changes else 0
 
 
@@ -161,18 +183,22 @@ def vault_apply(options: Namespace) -> int:
     try:
         changes = difference(run.session, desired(run.estate, run.grants()))
         apply(run.session, [change for change in changes if not change.base])
+        near = warnings(run.obligations(), run.now, run.journal.ended())
     finally:
         run.close()
-    _print_changes(changes, "made", options)
+    if options.json:
+        _print_json({"changes": _plain_changes(changes), "warnings": msgspec.to_builtins(near)})
+    else:
+        _print_warnings(near)
+        _print_changes(changes, "made")
     return _DRIFT if any(change.base for change in changes) else 0
 
 
-def _print_changes(changes: Sequence[Change], verb: str, options: Namespace) -> None:
-    if options.json:
-        _print_json(
-            [{"action": c.action, "path": c.path, "for": "administrator" if c.base else "registrar"} for c in changes]
-        )
-        return
+def _plain_changes(changes: Sequence[Change]) -> list[dict[str, str]]:
+    return [{"action": c.action, "path": c.path, "for": "administrator" if c.base else "registrar"} for c in changes]
+
+
+def _print_changes(changes: Sequence[Change], verb: str) -> None:
     for change in changes:
         note = "  (drift: an administrator mends it with `obet vault bootstrap`)" if change.base else ""
         print(f"{change}{note}")

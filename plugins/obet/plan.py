@@ -13,6 +13,7 @@ import rfc8785
 from obet.access import nftables
 from obet.access.policy import management_policy
 from obet.erasure.steps import Entry, Step
+from obet.errors import PolicyError
 from obet.model import Address, CustomerAccess, Device, Estate, Purpose, ServiceSecret
 from obet.obligations import Grant, Obligation, Requirement
 from obet.vault import names
@@ -81,7 +82,9 @@ def device_plan(
     our_source: Address | None,
     done: Mapping[Step, Entry],
 ) -> DevicePlan:
-    """The plan of `device`; PolicyError when its management policy would be unsafe."""
+    """The plan of `device`; PolicyError when it is not served, or its management policy would be unsafe."""
+    if device.not_served or device.customer_access is None:
+        raise PolicyError(device.not_served)
     own = [o for o in found if o.device == device.id]
     policy = management_policy(estate, device, our_source)
     text = nftables.render(policy)
@@ -112,7 +115,9 @@ def device_plan(
 
 
 def customer_key(device: Device) -> str:
-    """The digest by which the journal knows the customer's key."""
+    """The digest by which the journal knows the customer's key; PolicyError for a device that is not handed over."""
+    if device.customer_access is None:
+        raise PolicyError(f"{device.id}: is the provider's own: the customer gets no access of his own to it")
     return hashlib.sha256(device.customer_access.public_key.encode()).hexdigest()
 
 

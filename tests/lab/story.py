@@ -61,7 +61,7 @@ class Story:
         line.check(
             "the registrar's next run changes nothing", again.returncode == 0 and "nothing to do" in again.stdout
         )
-        for row in json.loads(self.own.obet("due", "--json").stdout):
+        for row in json.loads(self.own.obet("due", "--json").stdout)["obligations"]:
             if row["device"] in {WARRANTY_DEVICE, UNAGREED_DEVICE} and row["requirement"].startswith("access"):
                 line.done(f"{row['device']}: {row['requirement']} {row['purpose'] or ''}  because {row['cause']}")
         before = self._initial_password()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from builders import EXAMPLE, python
+from builders import EXAMPLE, line_of, python
 from hypothesis import given
 from hypothesis import strategies as st
 from obet import documents
@@ -164,9 +164,9 @@ def test_a_field_named_over_two_lines_is_refused_in_one(tmp_path: Path, text: st
 def test_the_line_is_that_of_the_fault_also_below_a_name_of_our_own(example: Path) -> None:
     path = example / "estate.yml"
     text = path.read_text()
-    assert "ipv4: 198.51.100.12" in text.split("\n")[7]
+    line = line_of(path, "ipv4: 198.51.100.12")
     path.write_text(text.replace("198.51.100.12", "10.0.0.0/8"))
-    with pytest.raises(EstateError, match=r"estate\.yml:8: "):
+    with pytest.raises(EstateError, match=rf"estate\.yml:{line}: "):
         read(path, EstateSettings)
 
 

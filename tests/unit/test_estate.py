@@ -72,14 +72,14 @@ CONTRACT_FAULTS = {
         CONTRACT,
         "services:\n",
         f"services:\n  {SERVICE_ID}\n    kind: managed\n    {STARTED}\n    devices: []\n",
-        "id: c-",
+        "services:\n",
     ),
     "another customer's id": Fault(CONTRACT, "id: c-qgx2np9y3d", "id: c-qgx2np9y3e", "id: c-"),
     "a device without a file": Fault(CONTRACT, "[d-593ccz0tsv]", "[d-0000000000]", "d-0000000000"),
     "an unknown agreement": Fault(CONTRACT, "version: 2026-01", "version: 2026-02", "2026-02\n"),
     "another digest": Fault(CONTRACT, "sha256:b85f", "sha256:b85e", "sha256"),
     "a digest of another kind": Fault(CONTRACT, "sha256:", "sha512:", "sha512"),
-    "a record of no service": Fault(CONTRACT, "[s-t33nptq71a]", "[s-0000000000]", "s-0000000000"),
+    "a record of no service": Fault(CONTRACT, "[s-t33nptq71a,", "[s-0000000000,", "s-0000000000"),
 }
 DEVICE_FAULTS = {
     "a network for a host": Fault(DEVICE, DEVICE_V4, "ipv4: 10.0.0.0/8", "10.0.0.0/8"),
@@ -99,7 +99,7 @@ DEVICE_FAULTS = {
     "IPv6 where IPv4 stands": Fault(DEVICE, DEVICE_V4, 'ipv4: "2001:db8::1"', "2001:db8::1"),
     "a number for an address": Fault(DEVICE, DEVICE_V4, "ipv4: 3325256805", "3325256805"),
     "no address at all": Fault(DEVICE, f"{{{DEVICE_V4}, {DEVICE_V6}}}", "{}", "addresses"),
-    "no management": Fault(DEVICE, "management:\n  - {protocol: ssh, port: 22}", "management: []", "id: d-"),
+    "no management": Fault(DEVICE, "management:\n  - {protocol: ssh, port: 22}", "management: []", "management"),
     "an open protocol": Fault(DEVICE, "protocol: ssh", "protocol: telnet", "telnet"),
     "a port that is none": Fault(DEVICE, "port: 22", "port: 65536", "65536"),
     "port nought": Fault(DEVICE, "port: 22", "port: 0", "port: 0"),
@@ -112,8 +112,8 @@ DEVICE_FAULTS = {
 SETTINGS_FAULTS = {
     "two control nodes": Fault(SETTINGS, "node2:\n", "node2:\n    control: true\n", "nodes:"),
     "no control node": Fault(SETTINGS, "control: true", "control: false", "nodes:"),
-    "an outsider with a node's address": Fault(SETTINGS, "ipv4: 203.0.113.66", "ipv4: 198.51.100.12", "nodes:"),
-    "an outsider with a node's IPv6 address": Fault(SETTINGS, '"2001:db8:cb::66"', '"2001:db8:51:0::11"', "nodes:"),
+    "an outsider with a node's address": Fault(SETTINGS, "ipv4: 203.0.113.66", "ipv4: 198.51.100.12", "cb::66"),
+    "an outsider with a node's IPv6 address": Fault(SETTINGS, '"2001:db8:cb::66"', '"2001:db8:51:0::11"', "51:0::11"),
     "a network for a node": Fault(SETTINGS, "ipv4: 198.51.100.11", "ipv4: 198.51.100.0/24", "100.0/24"),
     "a network for the second node": Fault(SETTINGS, "ipv4: 198.51.100.12", "ipv4: 198.51.100.0/24", "100.0/24"),
     "an unknown field of a node": Fault(SETTINGS, "node2:\n", "node2:\n    colour: red\n", "colour"),
@@ -225,12 +225,13 @@ def test_the_example_loads_whole() -> None:
     found = estate.load(EXAMPLE)
     assert {customer.id: [*customer.devices] for customer in found.customers.values()} == {
         "c-aqj5van3ze": ["d-jscb00nk6m"],
-        "c-hkqgde66rg": ["d-nh4bbpheqk"],
-        "c-qgx2np9y3d": ["d-593ccz0tsv"],
+        "c-hkqgde66rg": ["d-4jmtzhs00w", "d-nh4bbpheqk"],
+        "c-mbr7ba2cby": ["d-a8gfp81xga", "d-skqf5xe0yz"],
+        "c-qgx2np9y3d": ["d-291m8gq0b9", "d-593ccz0tsv"],
     }
     assert found.control_node == "node1"
     assert set(found.fixed_addresses) == {
-        ip_address(text) for text in ("198.51.100.11", "198.51.100.12", "2001:db8:51::11", "2001:db8:51::12")
+        ip_address(f"{prefix}{number}") for prefix in ("198.51.100.", "2001:db8:51::") for number in (11, 12, 19)
     }
 
 
@@ -248,6 +249,7 @@ def test_hidden_files_are_no_customers_and_no_devices(example: Path) -> None:
 def test_a_customer_without_devices_and_an_estate_without_customers_load(example: Path) -> None:
     shutil.rmtree(example / WARRANTY / "devices")
     edit(example / CONTRACT, "[d-593ccz0tsv]", "[]")
+    edit(example / CONTRACT, "[d-291m8gq0b9]", "[]")
     assert estate.load(example).customers["c-qgx2np9y3d"].devices == {}
     shutil.rmtree(example / "customers")
     assert estate.load(example).customers == {}

@@ -71,6 +71,8 @@ async def _restricted(run: Run, pairs: list[tuple[Customer, Device]]) -> list[Ch
 
 async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
     """Rules, probes, and the device's own count of what it denied meanwhile."""
+    if device.not_served:
+        return [_fixed_ip("the device's own rules let no other source match", device, None, device.not_served)]
     if device.enforce == "observe":
         return [_fixed_ip("the device's own rules let no other source match", device, None, "only observed so far")]
     try:
@@ -101,7 +103,9 @@ async def _ask(device: Device, reading: Certificate, command: str) -> str:
 
 def _proven(run: Run, device: Device, rules: str) -> Check:
     # Straight from the estate: what the rules were rendered from is not asked.
-    nodes = [a for node in run.estate.settings.nodes.values() for a in (node.addresses.ipv4, node.addresses.ipv6) if a]
+    settings = run.estate.settings
+    fixed = [*(node.addresses for node in settings.nodes.values()), *([settings.reserve] if settings.reserve else [])]
+    nodes = [a for host in device.seen_as or fixed for a in (host.ipv4, host.ipv6) if a]
     others = [a for host in device.co_managers for a in (host.ipv4, host.ipv6) if a]
     findings = prove(rules, [*nodes, *others], [service.port for service in device.management])
     seen = "; ".join(finding.what for finding in findings) or f"{len(nodes)} addresses of ours, {len(others)} of others"

@@ -71,7 +71,6 @@ def _base(estate: Estate) -> Iterable[Resource]:
 def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
     """Policy and SSH role for each customer and purpose, naming just the devices that are granted now."""
     vault = estate.settings.vault
-    fixed = estate.fixed_addresses
     for (customer, purpose), group in groupby(sorted(granted, key=_holder), key=_holder):
         devices = [grant.device for grant in group]
         name = names.grant(Purpose(purpose), customer)
@@ -82,12 +81,12 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
             paths[f"{vault.kv_mount}/data/{names.lock(customer, device)}"] = ["create", "read", "update"]
             paths[f"{vault.transit_mount}/encrypt/{names.device_key(customer, device)}"] = ["update"]
         yield _policy(name, paths, base=False)
-        yield _ssh_role(estate, name, devices, fixed, {"permit-pty": ""})
+        yield _ssh_role(estate, name, devices, _sources(estate, customer, devices), {"permit-pty": ""})
     for customer, group in groupby(granted, key=lambda grant: grant.customer):
-        own = list(group)
-        principals = sorted({names.read_principal(grant.device) for grant in own})
-        yield _ssh_role(estate, names.reader(customer), principals, fixed, {})
-        for key in (names.customer_key(customer), *(names.device_key(customer, g.device) for g in own)):
+        devices = sorted({grant.device for grant in group})
+        principals = [names.read_principal(device) for device in devices]
+        yield _ssh_role(estate, names.reader(customer), principals, _sources(estate, customer, devices), {})
+        for key in (names.customer_key(customer), *(names.device_key(customer, device) for device in devices)):
             yield Resource("plain", f"{vault.transit_mount}/keys/{key}", _KEY, base=False)
 
 
@@ -98,6 +97,12 @@ _KEY = {"type": "aes256-gcm96", "exportable": False, "allow_plaintext_backup": F
 def _audit_options(path: str) -> dict[str, str]:
     """Accessors in clear join a read to its run; they open nothing without a right that only an administrator has."""
     return {"file_path": path, "hmac_accessor": "false"}
+
+
+def _sources(estate: Estate, customer: str, devices: Iterable[str]) -> Iterable[Address]:
+    """What these devices see us come from, each once."""
+    own = estate.customers[customer].devices
+    return dict.fromkeys(address for device in devices for address in estate.sources(own[device]))
 
 
 def _holder(grant: Grant) -> tuple[str, str]:

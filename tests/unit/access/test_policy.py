@@ -9,7 +9,7 @@ import pytest
 from builders import KEY, addresses, customer, device, estate, ips, managed
 from obet.access.policy import management_policy
 from obet.errors import PolicyError
-from obet.model import Address, Estate, ExecutionNode, ManagementService
+from obet.model import Address, Device, Estate, ExecutionNode, ManagementService
 
 ESTATE = estate(customer([managed()]))
 FIXED = ips("198.51.100.11", "198.51.100.12", "2001:db8:51::11", "2001:db8:51::12")
@@ -18,7 +18,8 @@ FIXED = ips("198.51.100.11", "198.51.100.12", "2001:db8:51::11", "2001:db8:51::1
 class NobodysEstate:
     """What an estate without one fixed address would be, if its file could be loaded."""
 
-    fixed_addresses: tuple[Address, ...] = ()
+    def sources(self, _: Device) -> tuple[Address, ...]:
+        return ()
 
 
 def control_node(ipv4: str | None = None, ipv6: str | None = None) -> Estate:
