@@ -17,6 +17,7 @@ SSH_MOUNT: Final = "ssh"
 APPROLE_MOUNT: Final = "approle"
 TRANSIT_MOUNT: Final = "transit"
 OPERATORS_MOUNT: Final = "obet-operators"
+OIDC_MOUNT: Final = "oidc"
 
 # Persons who must approve; also the fewest that an estate may ask for. One is the operator's own login, two is another
 # person as well. What a contract makes due is approved by the signed agreement.

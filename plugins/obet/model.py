@@ -122,6 +122,7 @@ class VaultSettings(Strict, frozen=True, kw_only=True):
     approle_mount: Name = defaults.APPROLE_MOUNT
     transit_mount: Name = defaults.TRANSIT_MOUNT
     operators_mount: Name = defaults.OPERATORS_MOUNT
+    oidc_mount: Name = defaults.OIDC_MOUNT
     audit_files: tuple[FilePath, ...] = ()
 
     def __post_init__(self) -> None:

@@ -29,10 +29,11 @@ from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
 from obet.run_directory import DIRECTORY_VARIABLE, RunDirectory, left_behind
 from obet.secret import Secret
-from obet.vault import checkpoint, credentials, device_secrets, locks, names, sealing
+from obet.vault import checkpoint, credentials, device_secrets, locks, names, operators, sealing
 from obet.vault.desired import CERTIFICATE_LIFE
 from obet.vault.device_secrets import DeviceSecrets
-from obet.vault.session import Session
+from obet.vault.operators import LoggedIn
+from obet.vault.session import AppRoleCredential, Session
 
 _SKEW = 30  # seconds
 
@@ -59,12 +60,13 @@ class Run:
         self._ca_public_key = ""
         self._certificates: dict[str, Certificate] = {}
         self._refusals: dict[str, str] = {}
-        self.by = role or names.node_role(self.node)
-        credential = credentials.load(credentials.directory(environment), self.by)
+        operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
+        self.by = operator.name if operator else role or names.node_role(self.node)
+        credential = None if operator else credentials.load(credentials.directory(environment), self.by)
         self._place = RunDirectory.make(environment, self.id)
         self.account = Account(self.ledger, self._place, Doer(run=self.id, node=self.node, by=self.by))
         try:
-            self.session = Session.login(self.estate.settings.vault, self.id, credential, self.account)
+            self.session = self._log_in(operator, credential)
             self.now = _vault_time(self.session)
             self._keeps_account = (
                 self.by != names.REGISTRAR
@@ -75,6 +77,13 @@ class Run:
             self._place.remove()
             raise
         self.identity = Identity()
+
+    def _log_in(self, operator: LoggedIn | None, credential: AppRoleCredential | None) -> Session:
+        """Vault's own address rules decide; an operator's run gets a child of his login."""
+        if operator:
+            return operator.for_run(self.account)
+        assert credential is not None  # noqa: S101 - one of the two was made above
+        return Session.login(self.estate.settings.vault, self.id, credential, self.account)
 
     def _begin_account(self, environment: Mapping[str, str]) -> None:
         for left in left_behind(environment):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from obet.model import Address, Estate, Purpose
+from obet.model import Address, Estate, Purpose, VaultSettings
 from obet.obligations import Grant
 from obet.vault import names
 
@@ -30,7 +30,7 @@ _NO_OPTION = "none@obet"
 class Resource(msgspec.Struct, frozen=True):
     """One thing in Vault: where it stands, what it must say, and who may write it."""
 
-    kind: Literal["mount", "auth", "audit", "ssh-ca", "plain"]
+    kind: Literal["mount", "auth", "audit", "ssh-ca", "second-factor", "plain"]
     path: str
     body: Mapping[str, Any]
     base: bool = True
@@ -59,6 +59,7 @@ def _base(estate: Estate) -> Iterable[Resource]:
         yield _policy(name, paths, base=True)
     for name, addresses in _logins(estate):
         yield Resource("plain", f"auth/{vault.approle_mount}/role/{name}", _login(name, addresses))
+    yield from _operators(estate)
     for node, where in estate.settings.nodes.items():
         for purpose in Purpose:
             role = _token_role(purpose, where.addresses.both)
@@ -66,6 +67,48 @@ def _base(estate: Estate) -> Iterable[Resource]:
     forwarding = {"permit-port-forwarding": ""}
     control = estate.settings.nodes[estate.control_node].addresses.both
     yield _ssh_role(estate, names.VANTAGE, [names.VANTAGE_PRINCIPAL], control, forwarding, base=True)
+
+
+def _operators(estate: Estate) -> Iterable[Resource]:
+    """Where operators log in, and what a run of theirs gets; nothing where the estate names none."""
+    people: dict[str, list[str]] = {}
+    for name, operator in sorted(estate.settings.operators.items()):
+        people.setdefault(operator.login, []).append(name)
+    vault = estate.settings.vault
+    if "userpass" in people:
+        # Lockout would let anybody keep an operator out; a guess needs the second factor as well.
+        config = {"user_lockout_config": {"user_lockout_disable": True}}
+        yield Resource("auth", vault.operators_mount, {"type": "userpass", "config": config})
+        yield Resource(
+            "second-factor", names.SECOND_FACTOR, {"mount": vault.operators_mount, "operators": people["userpass"]}
+        )
+    if "oidc" in people:
+        role = {
+            "role_type": "oidc",
+            "user_claim": _OIDC_CLAIM,
+            "bound_claims": {_OIDC_CLAIM: people["oidc"]},
+            "allowed_redirect_uris": [_OIDC_REDIRECT],
+            **operator_login(estate),
+        }
+        yield Resource("plain", f"auth/{vault.oidc_mount}/role/{names.OPERATOR}", role)
+    if people:
+        own = {
+            "allowed_policies": [names.OPERATOR],
+            "token_bound_cidrs": _hosts(estate.fixed_addresses),
+            "orphan": False,
+            "renewable": True,
+            "token_type": "service",
+        }
+        yield Resource("plain", f"auth/token/roles/{names.OPERATOR}", own)
+
+
+_OIDC_CLAIM = "preferred_username"
+_OIDC_REDIRECT = "http://localhost:8250/oidc/callback"  # what `vault login -method=oidc` listens on
+
+
+def operator_login(estate: Estate) -> dict[str, Any]:
+    """What an operator's login is bound to: our fixed addresses, minutes when idle, a working day at most."""
+    return _bound(names.OPERATOR, estate.fixed_addresses)
 
 
 def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
@@ -118,8 +161,9 @@ def _secret_paths(purpose: Purpose, mount: str, secret: str) -> dict[str, list[s
 def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
     vault = estate.settings.vault
     kv, ssh, approle = vault.kv_mount, vault.ssh_mount, f"auth/{vault.approle_mount}/role"
-    transit = vault.transit_mount
+    transit, operators = vault.transit_mount, estate.settings.operators
     checkpoint = {f"{kv}/data/{names.LEDGER_CHECKPOINT}": ["create", "read", "update"]}
+    running = {**checkpoint, f"{ssh}/sign/{names.VANTAGE}": ["update"], f"{ssh}/config/ca": ["read"]}
     looking = {
         "sys/policies/acl": ["list"],
         f"sys/policies/acl/{names.LABEL}*": ["read"],
@@ -142,17 +186,21 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
             f"{transit}/keys/+": ["create", "read", "update"],  # not below it: a key's configuration is nobody's
             f"{approle}/{names.LABEL}*": ["read"],
             f"auth/token/roles/{names.LABEL}*": ["read"],
+            **_keeping_operators(vault),
             f"{ssh}/roles/{names.LABEL}*": ["create", "read", "update", "delete"],
         },
-        **{
-            names.node_role(node): {
-                **checkpoint,
-                **{f"auth/token/create/{names.token_role(node, purpose)}": ["update"] for purpose in Purpose},
-                f"{ssh}/sign/{names.VANTAGE}": ["update"],
-                f"{ssh}/config/ca": ["read"],
+        **{names.node_role(node): {**running, **_children([node])} for node in estate.settings.nodes},
+        **(
+            {
+                names.OPERATOR: {
+                    **running,
+                    **_children(estate.settings.nodes),
+                    f"auth/token/create/{names.OPERATOR}": ["update"],
+                }
             }
-            for node in estate.settings.nodes
-        },
+            if estate.settings.operators
+            else {}
+        ),
         names.VERIFIER: {
             **looking,
             **checkpoint,
@@ -164,6 +212,24 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
     }
 
 
+def _children(nodes: Iterable[str]) -> dict[str, list[str]]:
+    roles = (names.token_role(node, purpose) for node in nodes for purpose in Purpose)
+    return {f"auth/token/create/{role}": ["update"] for role in roles}
+
+
+def _keeping_operators(vault: VaultSettings) -> dict[str, list[str]]:
+    """The registrar shuts out who is no operator any more; letting somebody in is an administrator's."""
+    return {
+        f"auth/{vault.operators_mount}/users": ["list"],
+        f"auth/{vault.operators_mount}/users/*": ["delete"],
+        f"auth/{vault.oidc_mount}/role/{names.OPERATOR}": ["read"],
+        "identity/mfa/method/totp": ["list"],
+        "identity/mfa/method/totp/*": ["read"],
+        f"identity/mfa/login-enforcement/{names.SECOND_FACTOR}": ["read"],
+    }
+
+
+_RUN_OF_HIS = {f"auth/token/create/{names.OPERATOR}": ["update"]}
 _CREDENTIAL = (("role-id", ["read"]), ("secret-id", ["create", "update"]))
 
 
@@ -175,11 +241,14 @@ def _logins(estate: Estate) -> list[tuple[str, tuple[Address, ...]]]:
 
 
 def _login(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
-    hosts = _hosts(addresses)
+    bound = _bound(policy, addresses)
+    # Without addresses of the secret id, only the use of a token is refused, not the login.
+    return {"bind_secret_id": True, "secret_id_bound_cidrs": bound["token_bound_cidrs"], **bound}
+
+
+def _bound(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
     return {
-        "bind_secret_id": True,
-        "secret_id_bound_cidrs": hosts,  # without this, only the use of a token is refused, not the login
-        "token_bound_cidrs": hosts,
+        "token_bound_cidrs": _hosts(addresses),
         "token_policies": [policy],
         "token_ttl": TOKEN_LIFE,
         "token_max_ttl": RUN_LIFE,
