@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 from obet.errors import ObetError
@@ -26,9 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.estate is None:
             parser.error("say which estate: --estate FOLDER, or OBET_ESTATE in the environment")
-        from obet import commands  # noqa: PLC0415 - `--help` needs neither Vault's client nor SSH
-
-        code = int(getattr(commands, options.command)(options))
+        # Only now: `--help` needs neither Vault's client nor SSH.
+        code = int(getattr(import_module(options.module), options.command)(options))
         sys.stdout.flush()
         return code  # noqa: TRY300
     except ObetError as error:
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _json(verify)
 
+    _report(commands)
     vault = _group(commands, "vault", "what Vault is to hold, and its drift")
     bootstrap = _command(
         vault,
@@ -135,6 +136,37 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = _command(
+        commands,
+        "report",
+        "a page of what was promised, seen and done, and what is pending",
+        "obet report --from verify.json --output report.html",
+        module="obet.reporting",
+    )
+    report.add_argument("devices", nargs="*", metavar="DEVICE", help="tell of these devices and their customers only")
+    report.add_argument(
+        "--from",
+        dest="verified",
+        action="append",
+        default=[],
+        metavar="VERIFY.json",
+        help="what `obet verify --json` printed, - for standard input; of several, a proof's latest look counts",
+    )
+    report.add_argument("--ledger", type=Path, metavar="FILE", help="the timeline's (default: this node's, if there)")
+    report.add_argument(
+        "--audit",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a file audit device's log: who read which secret",
+    )
+    report.add_argument("--output", type=Path, metavar="FILE", help="the page's file (default: standard output)")
+    report.add_argument("--language", choices=("en", "bg"), default="en")
+    _at(report)
+
+
 def _group(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
 ) -> argparse._SubParsersAction[argparse.ArgumentParser]:
@@ -148,6 +180,7 @@ def _command(
     text: str,
     example: str,
     function: str | None = None,
+    module: str = "obet.commands",
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
@@ -156,7 +189,7 @@ def _command(
         epilog=f"example:\n  {example}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(command=function or name)
+    parser.set_defaults(command=function or name, module=module)
     return parser
 
 
