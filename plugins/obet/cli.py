@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _json(verify)
 
     _report(commands)
+    _operators(commands)
     vault = _group(commands, "vault", "what Vault is to hold, and its drift")
     bootstrap = _command(
         vault,
@@ -106,6 +107,16 @@ def _parser() -> argparse.ArgumentParser:
     credential.add_argument("role", help="an AppRole role of ours")
     credential.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a folder on tmpfs")
 
+    operator = _command(
+        vault,
+        "operator",
+        "an administrator lets an operator in, or gives him a new password and second factor",
+        "obet vault operator ivan   # asks for the administrator's token and for ivan's new password",
+        function="vault_operator",
+        module="obet.operator_commands",
+    )
+    operator.add_argument("name", metavar="NAME")
+
     secret = _group(commands, "secret", "secrets of a device")
     login = _command(
         secret,
@@ -134,6 +145,19 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--run", help="only this run's reads")
     _json(audit)
     return parser
+
+
+def _operators(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    login = _command(
+        commands,
+        "login",
+        "work as yourself on this node; password and code are asked for, or come as lines of standard input",
+        "obet login ivan\n  vault login -method=oidc -no-store -field=token role=obet-operator | obet login --token",
+        module="obet.operator_commands",
+    )
+    login.add_argument("name", nargs="?", metavar="NAME", help="as estate.yml names you under operators")
+    login.add_argument("--token", action="store_true", help="a token from the company's OIDC, on standard input")
+    _command(commands, "logout", "end that login", "obet logout", module="obet.operator_commands")
 
 
 def _report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -241,7 +241,8 @@ def _promises(checked: Sequence[_Checked], duties: Sequence[Obligation], hidden:
     parts = []
     for verdict in verdicts(check for _, check in checked):
         own = [(look, check) for look, check in checked if check.promise == verdict.name]
-        due = [duty.device for duty in duties if duty.promise == verdict.name and _calls_for_a_look(duty)]
+        calls = [duty for duty in duties if duty.promise == verdict.name and _calls_for_a_look(duty)]
+        due = [duty.device for duty in calls if duty.device]
         unseen = tuple(dict.fromkeys(device for device in due if device not in {check.where for _, check in own}))
         parts.append(
             Promise(

@@ -79,9 +79,8 @@ def _operators(estate: Estate) -> Iterable[Resource]:
         # Lockout would let anybody keep an operator out; a guess needs the second factor as well.
         config = {"user_lockout_config": {"user_lockout_disable": True}}
         yield Resource("auth", vault.operators_mount, {"type": "userpass", "config": config})
-        yield Resource(
-            "second-factor", names.SECOND_FACTOR, {"mount": vault.operators_mount, "operators": people["userpass"]}
-        )
+        whom = {"mount": vault.operators_mount, "operators": people["userpass"]}
+        yield Resource("second-factor", names.SECOND_FACTOR, whom)
     if "oidc" in people:
         role = {
             "role_type": "oidc",
@@ -190,17 +189,7 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
             f"{ssh}/roles/{names.LABEL}*": ["create", "read", "update", "delete"],
         },
         **{names.node_role(node): {**running, **_children([node])} for node in estate.settings.nodes},
-        **(
-            {
-                names.OPERATOR: {
-                    **running,
-                    **_children(estate.settings.nodes),
-                    f"auth/token/create/{names.OPERATOR}": ["update"],
-                }
-            }
-            if estate.settings.operators
-            else {}
-        ),
+        **({names.OPERATOR: {**running, **_children(estate.settings.nodes), **_RUN_OF_HIS}} if operators else {}),
         names.VERIFIER: {
             **looking,
             **checkpoint,
