@@ -1,7 +1,7 @@
 """A job's own token, held over time: reads a secret at each line on standard input, says what Vault answered.
 
-It is a run like any other. Each answer is `<status of the read> <status of lookup-self>`: a token that is still good for
-itself (200) and no longer for the secret (403) was cut by its policy, not by its age.
+It is a run like any other. Each answer is `<status of the read> <status of lookup-self>`: a token that is still good
+for itself (200) and no longer for the secret (403) was cut by its policy, not by its age.
 """
 
 from __future__ import annotations

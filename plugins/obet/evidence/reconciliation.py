@@ -56,6 +56,18 @@ def shortened(lines: Sequence[Line], vouched: Checkpoint | None) -> str:
     return ""
 
 
+def unlogged(lines: Iterable[Line], reads: Iterable[SecretRead], log_begins: str) -> list[str]:
+    """Reads that the ledger has and the audit log should have: their ids; the log was cut, or is another Vault's."""
+    logged = {read.request for read in reads}
+    return [
+        request
+        for run in _runs(lines).values()
+        if run.began and log_begins and datetime.fromisoformat(run.began) >= datetime.fromisoformat(log_begins)
+        for _, request in sorted(run.requests)
+        if request not in logged
+    ]
+
+
 def _runs(lines: Iterable[Line]) -> dict[str, _Run]:
     runs: dict[str, _Run] = defaultdict(_Run)
     for line in lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 from obet.errors import ObetError
 from obet.evidence.ledger import Line, damage
 from obet.evidence.promises import Check
-from obet.evidence.reconciliation import Judged, reconcile, shortened
+from obet.evidence.reconciliation import Judged, reconcile, shortened, unlogged
 from obet.model import Estate
 from obet.run import Run
 from obet.vault import checkpoint
-from obet.vault.audit import secret_reads
+from obet.vault.audit import secret_reads, time_of
 from obet.vault.desired import RUN_LIFE
 
 LEDGER_IS_WHOLE = "the ledger of runs is whole"
@@ -55,9 +56,14 @@ def _reads(run: Run, lines: Sequence[Line], devices: Sequence[str], audit_log: P
     }
     try:
         with audit_log.open(encoding="utf-8", errors="replace") as log:
-            judged = reconcile(lines, secret_reads(log), addresses, run.now - timedelta(seconds=RUN_LIFE))
+            first = log.readline()
+            reads = list(secret_reads(itertools.chain([first], log)))
     except OSError as error:
         return [_check(READ_BELONGS, d, None, f"{audit_log}: cannot be read: {error.strerror}") for d in devices]
+    judged = reconcile(lines, reads, addresses, run.now - timedelta(seconds=RUN_LIFE))
+    if missing := unlogged(lines, reads, time_of(first)):
+        why = f"{len(missing)} reads of the ledger are not in {audit_log}: it was cut, or is not this Vault's"
+        return [_check(READ_BELONGS, "Vault's audit log", False, why)]
     by_device = _by_device(judged, run.estate)
     wanted = [*devices, *([_ELSEWHERE] if _ELSEWHERE in by_device else [])]
     return [_of_device(device, by_device.get(device, [])) for device in wanted]

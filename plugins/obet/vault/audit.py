@@ -34,6 +34,15 @@ class SecretRead(msgspec.Struct, frozen=True, kw_only=True):
         return self.path.rpartition("/")[2]
 
 
+def time_of(line: str) -> str:
+    """When an entry was written (RFC 3339); empty when it is none."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return ""
+    return str(entry.get("time", "")) if isinstance(entry, dict) else ""
+
+
 def secret_reads(lines: Iterable[str]) -> Iterator[SecretRead]:
     """Reads of secrets among audit lines, in their order. A line that is not whole is passed over."""
     for line in lines:
