@@ -16,6 +16,7 @@ from obet.erasure.steps import Entry, Step
 from obet.errors import PolicyError
 from obet.model import Address, CustomerAccess, Device, Estate, Purpose, ServiceSecret
 from obet.obligations import Grant, Obligation, Requirement
+from obet.offboarding import Offboarding, offboarding
 from obet.vault import names
 
 ACCOUNT = "obet"
@@ -59,6 +60,7 @@ class DevicePlan(msgspec.Struct, frozen=True, kw_only=True):
     customer_key: str
     customer_confirmed: bool
     service_secrets: tuple[ServiceSecret, ...]
+    offboarding: Offboarding
     done: tuple[str, ...]
 
     @property
@@ -85,11 +87,12 @@ def device_plan(
     """The plan of `device`; PolicyError when it is not served, or its management policy would be unsafe."""
     if device.not_served or device.customer_access is None:
         raise PolicyError(device.not_served)
+    found, customer = tuple(found), estate.customer_of(device.id)
     own = [o for o in found if o.device == device.id]
     policy = management_policy(estate, device, our_source)
     text = nftables.render(policy)
     return DevicePlan(
-        customer=estate.customer_of(device.id).id,
+        customer=customer.id,
         device=device.id,
         purposes=tuple(sorted(grant.purpose for grant in granted if grant.device == device.id)),
         due=_time(_until(own, Purpose.TECHNICAL)),
@@ -110,6 +113,7 @@ def device_plan(
         customer_key=customer_key(device),
         customer_confirmed=_confirmed(device, done),
         service_secrets=device.service_secrets,
+        offboarding=offboarding(customer.contract, found),
         done=tuple(sorted(done.keys())),
     )
 
