@@ -10,6 +10,7 @@ from contextlib import suppress
 from getpass import getpass
 
 from obet import estate as estates
+from obet.commands import tell
 from obet.errors import RunError, VaultError
 from obet.vault import operators
 from obet.vault.session import Session, Token
@@ -27,7 +28,8 @@ def login(options: Namespace) -> int:
         operators.log_in(session, options.name, _asked("Password: "), _asked("Code: "))
     name = operators.name_of(session)
     operators.keep(os.environ, session.token.value)
-    print(f"logged in as {name}, from this node, until `obet logout` or a quarter of an hour without a run")
+    said = f"logged in as {name}, from this node, until `obet logout` or a quarter of an hour without a run"
+    tell(options, said, operator=name)
     return 0
 
 
@@ -38,7 +40,7 @@ def logout(options: Namespace) -> int:
         if found is not None:
             found.session.close()
     operators.forget(os.environ)
-    print("logged out")
+    tell(options, "logged out")
     return 0
 
 
@@ -47,7 +49,7 @@ def vault_operator(options: Namespace) -> int:
     estate = estates.load(options.estate)
     session = Session(estate.settings.vault, str(uuid.uuid4()), Token(_asked("Administrator's token: ")))
     address = operators.enrol(session, estate, options.name, _asked(f"New password of {options.name}: "))
-    print(address)
+    tell(options, address, operator=options.name, second_factor=address)
     print(f"{options.name} adds this to his authenticator; it is not shown again", file=sys.stderr)
     return 0
 

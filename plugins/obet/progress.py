@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
@@ -14,10 +15,12 @@ _PAUSE = {True: 0.2, False: 10.0}  # seconds between two words, to a terminal an
 class Progress:
     """`with Progress("verifying", 12) as progress: … progress.step()`: nothing is said of what is quick."""
 
-    def __init__(self, what: str, total: int, out: TextIO = sys.stderr) -> None:
-        self._what, self._total, self._out = what, total, out
+    def __init__(
+        self, what: str, total: int, out: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._what, self._total, self._out, self._clock = what, total, out, clock
         self._done, self._said = 0, False
-        self._next = time.monotonic() + _PATIENCE
+        self._next = clock() + _PATIENCE
 
     def __enter__(self) -> Progress:
         return self
@@ -25,16 +28,12 @@ class Progress:
     def step(self) -> None:
         """One more of the total is done."""
         self._done += 1
-        now, terminal = time.monotonic(), self._out.isatty()
+        now, terminal = self._clock(), self._out.isatty()
         if now < self._next:
             return
         self._next, self._said = now + _PAUSE[terminal], True
-        print(
-            f"{'\r' if terminal else ''}obet: {self._what}: {self._done} of {self._total}",
-            end="" if terminal else "\n",
-            file=self._out,
-            flush=True,
-        )
+        before, after = ("\r", "") if terminal else ("", "\n")
+        print(f"{before}obet: {self._what}: {self._done} of {self._total}", end=after, file=self._out, flush=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
