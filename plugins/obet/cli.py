@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_OIDC_TOKEN = """\
+_OIDC_LOGIN = """\
 a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator` prints it"""
 
 
@@ -168,7 +168,7 @@ def _operators(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     login.add_argument(
         "--token",
         action="store_true",
-        help=_OIDC_TOKEN,
+        help=_OIDC_LOGIN,
     )
     _json(login)
     _json(_command(commands, "logout", "end that login", "obet logout", module="obet.operator_commands"))
