@@ -81,7 +81,7 @@ def _write(file: FileIO, start: int, text: bytes) -> None:
 
 
 def _last_line(file: FileIO | BufferedReader) -> tuple[bytes | None, int]:
-    """The last whole line that is not empty, and where whole lines end; reads only as much of the end as that needs."""
+    """The last whole line (None: there is none) and where whole lines end; reads as much of the end as that needs."""
     size = start = file.seek(0, os.SEEK_END)
     tail = b""
     while start > 0 and tail.count(b"\n") < 2:
@@ -89,7 +89,7 @@ def _last_line(file: FileIO | BufferedReader) -> tuple[bytes | None, int]:
         file.seek(start)
         tail = file.read(size - start)
     whole, newline, _ = tail.rpartition(b"\n")
-    return (whole.rpartition(b"\n")[2] or None) if newline else None, start + len(whole) + len(newline)
+    return whole.rpartition(b"\n")[2] if newline else None, start + len(whole) + len(newline)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -78,7 +78,7 @@ def test_who_cannot_make_the_next_line_changes_nothing_and_the_next_writer_can(f
 
 
 @given(
-    lines=st.lists(st.binary(min_size=1, max_size=200_000).filter(lambda line: b"\n" not in line), max_size=4),
+    lines=st.lists(st.binary(max_size=200_000).filter(lambda line: b"\n" not in line), max_size=4),
     torn=st.binary(max_size=100_000).filter(lambda text: b"\n" not in text),
 )
 def test_the_last_whole_line_is_found_however_long_and_whatever_is_torn_behind_it(
