@@ -20,6 +20,18 @@ from obet.evidence.promises import PROOFS, Check, verdicts
 from obet.model import Customer, Estate, Purpose
 from obet.obligations import Obligation, Requirement, State, obligations
 from obet.vault.audit import SecretRead
+from obet.vault.names import device_secret
+
+# Promises that are due only while a device is administered, or once access to it has ended. All others always are.
+_FOLLOW_ACCESS = frozenset({"fixed-ip", "post-warranty"})
+
+# What begins and ends with each access; that work ends is when its removal begins.
+_EDGES: dict[Purpose | None, tuple[str, str]] = {
+    Purpose.TECHNICAL: ("work begins", "work ends"),
+    Purpose.ENDING: ("", "hard stop"),
+}
+
+_DEVICE_SECRETS = device_secret("", "").partition("/")[0]
 
 DeviceState = Literal["closed", "coming", "open", "ending", "ended", "overdue"]
 
@@ -66,13 +78,17 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the ten, of one customer. `due`: whether anything calls for it at this time, as far as contracts tell."""
+    """One of the ten, of one customer. `due` is false when no device calls for it: none is administered, or ended."""
 
     name: str
     holds: bool | None
     due: bool
     proofs: tuple[Proof, ...]
     not_looked_at: tuple[str, ...] = ()
+
+    @property
+    def looked_at(self) -> bool:
+        return any(proof.seen for proof in self.proofs)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -83,8 +99,10 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     """A date of a device: what begins or ends then, in how many days where the contract lives (negative: ago)."""
 
     at: datetime
+    begins: bool
     days: int
     what: str
+    because: str
 
 
 class DevicePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,7 +198,7 @@ def compose(
         control_node=estate.control_node,
         looks=tuple(found),
         customers=parts,
-        elsewhere=tuple(p for p in _promises(elsewhere, [], hidden) if any(proof.seen for proof in p.proofs)),
+        elsewhere=tuple(p for p in _promises(elsewhere, [], hidden) if p.looked_at),
         pending=_pending(parts),
         timeline=_timeline(timeline, found, only, hidden),
         reads=_reads(reads or (), only, hidden),
@@ -247,7 +265,7 @@ def _promises(checked: Sequence[_Checked], duties: Sequence[Obligation], hidden:
             Promise(
                 name=verdict.name,
                 holds=None if verdict.holds and unseen else verdict.holds,
-                due=bool(due),
+                due=bool(due) or verdict.name not in _FOLLOW_ACCESS,
                 proofs=tuple(_proof(name, own, hidden) for name in PROOFS[verdict.name]),
                 not_looked_at=unseen,
             )
@@ -320,24 +338,24 @@ def _ended(device: str, own: Sequence[_Checked], ending: Obligation | None) -> b
 def _points(duties: Sequence[Obligation], at: datetime, zone: str) -> Iterable[Point]:
     """Dates by what happens then; requirements that go with the access to work have its dates and are left out."""
     shared = {Requirement.AGREEMENT_RECORDED, Requirement.MANAGEMENT_RESTRICTED, Requirement.SECRET_ABSENT}
+    why_it_ends = next((duty.cause for duty in duties if duty.purpose is Purpose.ENDING), None)
     for duty in duties:
         if duty.requirement in shared:
             continue
-        begins, ends = f"{duty.requirement} begins", f"{duty.requirement} ends"
-        if duty.purpose is Purpose.TECHNICAL:
-            begins, ends = "work begins", "work ends"
-        if duty.purpose is Purpose.ENDING:
-            begins, ends = "", "hard stop"
-        for moment, what in ((duty.since, begins), (duty.until, ends)):
-            if moment and what:
-                yield Point(at=moment, days=_days(at, moment, zone), what=what)
+        begins, ends = _EDGES.get(duty.purpose, (f"{duty.requirement} begins", f"{duty.requirement} ends"))
+        if duty.since and begins:
+            days = _days(at, duty.since, zone)
+            yield Point(at=duty.since, begins=True, days=days, what=begins, because=duty.cause)
+        if duty.until:
+            # The midnight at which a day is over belongs to that day.
+            days = _days(at, duty.until - timedelta(microseconds=1), zone)
+            yield Point(at=duty.until, begins=False, days=days, what=ends, because=why_it_ends or duty.cause)
 
 
 def _days(now: datetime, moment: datetime, zone: str) -> int:
-    """Days between the two dates where the contract lives; midnight belongs to the day that it ends."""
+    """Between the two dates where the contract lives."""
     local = ZoneInfo(zone)
-    last = (moment - timedelta(microseconds=1)).astimezone(local).date()
-    return (last - now.astimezone(local).date()).days
+    return (moment.astimezone(local).date() - now.astimezone(local).date()).days
 
 
 def _pending(customers: Iterable[CustomerPart]) -> tuple[Pending, ...]:
@@ -349,10 +367,14 @@ def _pending(customers: Iterable[CustomerPart]) -> tuple[Pending, ...]:
             points = [p for p in device.points if p.days >= 0 and not late] if device.now != "ended" else []
             if late:
                 points = [p for p in device.points if p.what == "hard stop"]
-            fields = {"customer": customer.id, "zone": customer.zone, "device": device.id, "because": device.because}
-            found += [Pending(**fields, what=p.what, point=p, late=late) for p in points if _still(device, p)]
+            place = {"customer": customer.id, "zone": customer.zone, "device": device.id}
+            found += [
+                Pending(**place, what=p.what, because=p.because, point=p, late=late)
+                for p in points
+                if _still(device, p)
+            ]
             if device.now == "closed":
-                found.append(Pending(**fields, what="agreement", point=None, late=False))
+                found.append(Pending(**place, what="agreement", because=device.because, point=None, late=False))
     return tuple(sorted(found, key=lambda one: (one.point is None, one.point.at.timestamp() if one.point else 0.0)))
 
 
@@ -382,8 +404,8 @@ def _timeline(
 def _reads(reads: Iterable[SecretRead], only: set[str] | None, hidden: Addressees) -> tuple[Reads, ...]:
     groups: defaultdict[tuple[str, str, bool, str | None, str], list[str]] = defaultdict(list)
     for read in reads:
-        place = read.path.partition("/data/")[2].removeprefix("access/")
-        if only is None or place.rpartition("/")[2] in only:
+        kind, _, place = read.path.partition("/data/")[2].partition("/")
+        if kind == _DEVICE_SECRETS and (only is None or place.rpartition("/")[2] in only):
             groups[place, read.purpose, read.refused, hidden.node(read.address), read.run].append(read.at)
     return tuple(
         Reads(
