@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fcntl import F_DUPFD, fcntl
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,9 +85,12 @@ def chromium(folder: Path) -> Iterator[Chromium]:
     """With a profile of its own in `folder`, and no name or address outside of this machine within its reach."""
     program = shutil.which("chromium")
     assert program, "needs Chromium: scripts/setup lab installs it"
-    commands, to_browser = os.pipe()
-    from_browser, answers = os.pipe()
-    # Chromium reads its commands on 3 and answers on 4; a shell puts the pipes there.
+    near_commands, to_browser = os.pipe()
+    from_browser, near_answers = os.pipe()
+    # Chromium reads its commands on 3 and answers on 4: bash puts the pipes there, from numbers out of its way.
+    commands, answers = (fcntl(near, F_DUPFD, 10) for near in (near_commands, near_answers))
+    os.close(near_commands)
+    os.close(near_answers)
     wrapper = f'exec "$@" 3<&{commands} 4>&{answers}'
     options = [
         *(
@@ -101,7 +105,7 @@ def chromium(folder: Path) -> Iterator[Chromium]:
         f"--user-data-dir={folder}",
     ]
     with subprocess.Popen(
-        ["sh", "-c", wrapper, "sh", program, *options, "about:blank"],
+        ["bash", "-c", wrapper, "bash", program, *options, "about:blank"],
         pass_fds=(commands, answers),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
