@@ -17,8 +17,9 @@ import msgspec
 
 from obet import estate as estates
 from obet.errors import ObetError
+from obet.evidence.compose import compose
 from obet.evidence.promises import Check
-from obet.evidence.report import Look, TimelineEntry, compose
+from obet.evidence.report import Look, TimelineEntry
 from obet.evidence.report_page import page
 from obet.vault.audit import SecretRead, secret_reads
 
