@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from obet import estate as estates
+from obet.current_run import open_run
 from obet.erasure.steps import Step
 from obet.errors import ObetError, ProofError, RunError
 from obet.evidence.promises import Check, as_json, verdicts
@@ -21,7 +22,7 @@ from obet.evidence.verification import verify as look
 from obet.model import AccountName, Purpose
 from obet.obligations import obligations
 from obet.plan import customer_key, device_plan
-from obet.run import Run, open_run
+from obet.run import Run
 from obet.secret import Secret
 from obet.vault import credentials, device_secrets, names
 from obet.vault.audit import secret_reads
@@ -189,8 +190,8 @@ def secret_login(options: Namespace) -> int:
         raise RunError("no password on standard input")
     run = open_run(options.estate)
     try:
-        run.purpose = Purpose.TECHNICAL
         customer = run.estate.customer_of(run.device(options.device).id).id
+        run.begin_play(Purpose.TECHNICAL, [options.device])
         found = device_secrets.read(run.child(options.device), customer, options.device)
         if found.login is not None and found.login.taken_over:
             raise RunError(f"{options.device}: its login is taken over already: rotate it instead")
@@ -220,7 +221,7 @@ def _confirm(run: Run, device: str) -> None:
     placed = run.journal.last(device).get(Step.CUSTOMER_ACCESS_PLACED)
     if placed is None or placed.detail.get("key") != key:
         raise RunError(f"{device}: that key is not in place yet: run playbooks/post_warranty.yml first")
-    run.journal.append(run.id, device, Step.CUSTOMER_ACCESS_CONFIRMED, {"key": key})
+    run.record(device, Step.CUSTOMER_ACCESS_CONFIRMED, {"key": key})
 
 
 def audit(options: Namespace) -> int:

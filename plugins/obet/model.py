@@ -150,6 +150,7 @@ class VaultSettings(Strict, frozen=True, kw_only=True):
     kv_mount: Name = "kv"
     ssh_mount: Name = "ssh"
     approle_mount: Name = "approle"
+    transit_mount: Name = "transit"
     audit_files: tuple[str, ...] = ()
 
 

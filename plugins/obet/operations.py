@@ -158,5 +158,5 @@ def record(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     known = step in last and last[step].detail == options.get("detail", {})
     if options.get("once", True) and known and not again:
         return {"changed": False}
-    run.journal.append(run.id, device, step, options.get("detail"))
+    run.record(device, step, options.get("detail"))
     return {"changed": True}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from obet.access.proof import counter, prove
+from obet.current_run import open_run
 from obet.devices.connection import try_login, with_certificate
 from obet.devices.identity import Certificate
 from obet.devices.probe import Probe, probe
@@ -20,7 +21,7 @@ from obet.evidence.promises import Check
 from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
 from obet.plan import READ_ACCOUNT
-from obet.run import Run, open_run
+from obet.run import Run
 from obet.vault import credentials, names
 from obet.vault.session import Session
 
@@ -138,12 +139,12 @@ def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mappin
     """Reads as a job would, as this node, for a device of each customer: with a valid record, and without."""
     role = names.node_role(run.estate.control_node)
     credential = credentials.load(credentials.directory(environment), role)
-    node = Session.login(run.estate.settings.vault, run.id, credential)
+    node = Session.login(run.estate.settings.vault, run.id, credential, run.account)
     forbidden = {o.device for o in run.obligations() if o.requirement is Requirement.ACCESS_FORBIDDEN}
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     try:
         return [
-            _read_as_a_job(node, run.estate.control_node, customer, device, allowed=device.id in technical)
+            _read_as_a_job(run, node, customer, device, allowed=device.id in technical)
             for customer, device in pairs
             if device.id in technical | forbidden
         ]
@@ -151,12 +152,14 @@ def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mappin
         node.close()
 
 
-def _read_as_a_job(node: Session, where: str, customer: Customer, device: Device, *, allowed: bool) -> Check:
+def _read_as_a_job(run: Run, node: Session, customer: Customer, device: Device, *, allowed: bool) -> Check:
     proof = "a job with a valid record is served by Vault" if allowed else "a job without one is refused by Vault"
     path = f"{node.settings.kv_mount}/data/{names.device_secret(customer.id, device.id)}"
+    role = names.token_role(run.estate.control_node, Purpose.TECHNICAL)
     job = None
     try:
-        job = node.child(names.token_role(where, Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer.id))
+        job = node.child(role, names.grant(Purpose.TECHNICAL, customer.id))
+        run.account.granted(Purpose.TECHNICAL, customer.id, job.accessor, {device.id: proof})
         served = job.get(path) is not None
         seen = "read" if served else "nothing there"
         passed = served if allowed else False

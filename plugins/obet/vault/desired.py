@@ -47,10 +47,13 @@ def _base(estate: Estate) -> Iterable[Resource]:
         yield Resource("audit", f"obet-{number}", {"type": "file", "options": {"file_path": path}})
     yield Resource("mount", vault.kv_mount, {"type": "kv", "options": {"version": "2"}, "description": "obet"})
     yield Resource("mount", vault.ssh_mount, {"type": "ssh", "description": "obet"})
+    yield Resource("mount", vault.transit_mount, {"type": "transit", "description": "obet"})
     # With lockout, six wrong secret ids from elsewhere would keep the node itself out.
     lockout = {"user_lockout_disable": True}
     yield Resource("auth", vault.approle_mount, {"type": "approle", "config": {"user_lockout_config": lockout}})
     yield Resource("plain", f"{vault.kv_mount}/config", {"max_versions": 100})
+    # Else whoever may encrypt could bring a destroyed key's name back to life.
+    yield Resource("plain", f"{vault.transit_mount}/config/keys", {"disable_upsert": True})
     yield Resource("ssh-ca", f"{vault.ssh_mount}/config/ca", {})
     for name, paths in _fixed_policies(estate).items():
         yield _policy(name, paths, base=True)
@@ -76,11 +79,20 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
         for device in devices:
             secret = names.device_secret(customer, device)
             paths |= _secret_paths(Purpose(purpose), vault.kv_mount, secret)
+            paths[f"{vault.kv_mount}/data/{names.lock(customer, device)}"] = ["create", "read", "update"]
+            paths[f"{vault.transit_mount}/encrypt/{names.device_key(customer, device)}"] = ["update"]
         yield _policy(name, paths, base=False)
         yield _ssh_role(estate, name, devices, fixed, {"permit-pty": ""})
     for customer, group in groupby(granted, key=lambda grant: grant.customer):
-        principals = sorted({names.read_principal(grant.device) for grant in group})
+        own = list(group)
+        principals = sorted({names.read_principal(grant.device) for grant in own})
         yield _ssh_role(estate, names.reader(customer), principals, fixed, {})
+        for key in (names.customer_key(customer), *(names.device_key(customer, g.device) for g in own)):
+            yield Resource("plain", f"{vault.transit_mount}/keys/{key}", _KEY, base=False)
+
+
+# Neither can be made true later: no policy of ours reaches a key's configuration.
+_KEY = {"type": "aes256-gcm96", "exportable": False, "allow_plaintext_backup": False}
 
 
 def _holder(grant: Grant) -> tuple[str, str]:
@@ -96,6 +108,8 @@ def _secret_paths(purpose: Purpose, mount: str, secret: str) -> dict[str, list[s
 def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
     vault = estate.settings.vault
     kv, ssh, approle = vault.kv_mount, vault.ssh_mount, f"auth/{vault.approle_mount}/role"
+    transit = vault.transit_mount
+    checkpoint = {f"{kv}/data/{names.LEDGER_CHECKPOINT}": ["create", "read", "update"]}
     looking = {
         "sys/policies/acl": ["list"],
         f"sys/policies/acl/{names.LABEL}*": ["read"],
@@ -114,12 +128,15 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
             "sys/auth": ["read"],
             "sys/audit": ["read", "sudo"],
             f"{kv}/config": ["read"],
+            f"{transit}/config/keys": ["read"],
+            f"{transit}/keys/+": ["create", "read", "update"],  # not below it: a key's configuration is nobody's
             f"{approle}/{names.LABEL}*": ["read"],
             f"auth/token/roles/{names.LABEL}*": ["read"],
             f"{ssh}/roles/{names.LABEL}*": ["create", "read", "update", "delete"],
         },
         **{
             names.node_role(node): {
+                **checkpoint,
                 **{f"auth/token/create/{names.token_role(node, purpose)}": ["update"] for purpose in Purpose},
                 f"{ssh}/sign/{names.VANTAGE}": ["update"],
                 f"{ssh}/config/ca": ["read"],
@@ -128,6 +145,8 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
         },
         names.VERIFIER: {
             **looking,
+            **checkpoint,
+            f"{transit}/decrypt/c-*": ["update"],
             f"{kv}/metadata/access/*": ["read", "list"],
             f"{ssh}/sign/{names.LABEL}read-*": ["update"],
             f"{ssh}/sign/{names.VANTAGE}": ["update"],
@@ -207,6 +226,14 @@ def _policy(name: str, paths: Mapping[str, Iterable[str]], *, base: bool) -> Res
 def _hcl(paths: Mapping[str, Iterable[str]]) -> str:
     """A policy in Vault's own language, in a fixed order, so that the same rights are the same bytes."""
     return "".join(
-        f'path "{path}" {{\n  capabilities = {json.dumps(sorted(capabilities))}\n}}\n'
+        f'path "{path}" {{\n  capabilities = {json.dumps(sorted(capabilities))}\n{_parameters(path)}}}\n'
         for path, capabilities in sorted(paths.items())
     )
+
+
+def _parameters(path: str) -> str:
+    """A key is made as ours are or not at all: nobody may make one that can be read or copied."""
+    if not path.endswith("/keys/+"):
+        return ""
+    allowed = "".join(f"    {json.dumps(name)} = {json.dumps([value])}\n" for name, value in sorted(_KEY.items()))
+    return f"  allowed_parameters = {{\n{allowed}  }}\n"

@@ -41,6 +41,26 @@ def read_principal(device: str) -> str:
     return f"{device}.read"
 
 
+# Below the KV mount's `data/` or `metadata/`.
+DEVICE_SECRETS = "access/"
+LEDGER_CHECKPOINT = "evidence/ledger"
+
+
 def device_secret(customer: str, device: str) -> str:
     """Below the KV mount's `data/` or `metadata/`."""
-    return f"access/{customer}/{device}"
+    return f"{DEVICE_SECRETS}{customer}/{device}"
+
+
+def lock(customer: str, device: str) -> str:
+    """Below the KV mount's `data/`: who works on the device."""
+    return f"locks/{customer}/{device}"
+
+
+def customer_key(customer: str) -> str:
+    """The customer's transit key."""
+    return customer
+
+
+def device_key(customer: str, device: str) -> str:
+    """The device's transit key."""
+    return f"{customer}-{device}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import hvac
 import msgspec
@@ -19,6 +19,7 @@ from hvac.exceptions import VaultError as HvacError
 
 from obet.errors import VaultDeniedError, VaultError
 from obet.model import VaultSettings
+from obet.vault import names
 
 _TIMEOUT = 10  # seconds, for one request
 
@@ -33,13 +34,23 @@ class AppRoleCredential(msgspec.Struct, frozen=True):
         return "AppRoleCredential(…)"
 
 
-class Session:
-    """One token and the connection that it is used over."""
+class ReadNotes(Protocol):
+    """Where a run keeps account of the secrets that it read."""
 
-    def __init__(self, settings: VaultSettings, run_id: str, token: str = "") -> None:
+    def noted(self, accessor: str, path: str, request: str) -> None: ...
+
+
+class Session:
+    """One token and the connection that it is used over; `accessor` names the token and opens nothing."""
+
+    def __init__(
+        self, settings: VaultSettings, run_id: str, token: str = "", accessor: str = "", notes: ReadNotes | None = None
+    ) -> None:
         self.settings = settings
         self.run_id = run_id
+        self.accessor = accessor
         self._token = token
+        self._notes = notes
         self._connected: tuple[int, hvac.Client] | None = None
 
     def __repr__(self) -> str:
@@ -55,21 +66,24 @@ class Session:
         return client
 
     @classmethod
-    def login(cls, settings: VaultSettings, run_id: str, credential: AppRoleCredential) -> Session:
+    def login(
+        cls, settings: VaultSettings, run_id: str, credential: AppRoleCredential, notes: ReadNotes | None = None
+    ) -> Session:
         """A session by AppRole; VaultDeniedError from an address or with a secret id that is not the role's."""
-        session = cls(settings, run_id)
+        session = cls(settings, run_id, notes=notes)
         with translated("login by AppRole"):
             answer = session._client.auth.approle.login(
                 credential.role_id, credential.secret_id, mount_point=settings.approle_mount
             )
-        session._token = answer["auth"]["client_token"]
+        session._token, session.accessor = answer["auth"]["client_token"], answer["auth"]["accessor"]
         return session
 
     def child(self, role: str, policy: str) -> Session:
         """A token of minutes with that one policy, made through a token role, whose addresses bind it."""
         with translated(f"token for {policy}"):
             answer = self._client.auth.token.create(policies=[policy], role_name=role)
-        return Session(self.settings, self.run_id, answer["auth"]["client_token"])
+        made = answer["auth"]
+        return Session(self.settings, self.run_id, made["client_token"], made["accessor"], self._notes)
 
     def renew(self) -> None:
         """Another quarter of an hour for a run that goes on; an idle token ends."""
@@ -88,7 +102,11 @@ class Session:
                 answer = self._client.read(path)
         except _NothingThereError:
             return None
-        return None if answer is None else _data(answer)
+        if answer is None:
+            return None
+        if self._notes is not None and path.startswith(f"{self.settings.kv_mount}/data/{names.DEVICE_SECRETS}"):
+            self._notes.noted(self.accessor, path.partition("?")[0], answer["request_id"])
+        return _data(answer)
 
     def list(self, path: str) -> list[str]:
         try:
