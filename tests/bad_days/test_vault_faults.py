@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from subprocess import CompletedProcess
 
 import pytest
-from lab.estate import MANAGED_DEVICE, WARRANTY_DEVICE
+from lab.estate import MANAGED_DEVICE
 from lab.provision import Obet
 from lab.vault_proxy import CUT, Answer, Request, VaultProxy
-from life_support import fails_clearly, promises, recap, verdict
+from life_support import fails_clearly, recap
 
 # One request of each kind of run, in its middle.
 _PLAY_READS = f"GET kv/data/.*{MANAGED_DEVICE}"

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import hvac
 import msgspec
 import requests
-from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, VaultDown
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, RateLimitExceeded, VaultDown
 from hvac.exceptions import VaultError as HvacError
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from obet.errors import VaultDeniedError, VaultError
 from obet.model import VaultSettings
 from obet.vault import names
 
 _TIMEOUT = 10  # seconds, for one request
+_TRIES_MORE, _LONGEST_PAUSE = 3, 5.0  # for a request that Vault turns away for its rate; seconds
 
 
 class AppRoleCredential(msgspec.Struct, frozen=True):
@@ -93,7 +96,7 @@ class Session:
     def server_time(self) -> int:
         """Vault's own clock (`server_time_utc`), in seconds since 1970; needs no token."""
         with translated("read Vault's clock"):
-            return int(self._client.read("sys/health")["server_time_utc"])
+            return int(self._client.read("sys/health?standbyok=true")["server_time_utc"])
 
     def get(self, path: str) -> dict[str, Any] | None:
         """What stands at `path`; None when there is nothing."""
@@ -128,7 +131,8 @@ class Session:
     def close(self) -> None:
         """Revoke the token; every child of it ends as well. A Vault that is away leaves it to its minutes of life."""
         if self._token:
-            with translated("revoke this run's token"):
+            # One that Vault knows no more (403) is as good as revoked.
+            with suppress(VaultDeniedError), translated("revoke this run's token"):
                 self._client.auth.token.revoke_self()
             self._token = ""
         self._client.session.close()
@@ -149,6 +153,8 @@ def translated(doing: str) -> Iterator[None]:
         raise _NothingThereError(f"Vault has nothing there (404): {doing}") from None
     except InvalidRequest:
         raise VaultError(f"Vault refuses the request (400): {doing}") from None
+    except RateLimitExceeded:
+        raise VaultError(f"Vault limits our rate (429): {doing}: raise its quota, or start again later") from None
     except VaultDown:
         raise VaultError(f"Vault is sealed or standing by (503): {doing}: unseal it and start again") from None
     except HvacError as error:
@@ -156,7 +162,30 @@ def translated(doing: str) -> Iterator[None]:
     except requests.Timeout:
         raise VaultError(f"Vault gives no answer in {_TIMEOUT} s: {doing}: is an audit device stalled?") from None
     except (requests.RequestException, OSError) as error:
-        raise VaultError(f"Vault cannot be reached ({type(error).__name__}): {doing}") from None
+        raise VaultError(
+            f"Vault cannot be reached ({type(error).__name__}): {doing}: is it up, and is `vault` in estate.yml right?"
+        ) from None
+
+
+class _Patience(Retry):
+    """What Vault turns away for its rate limit was not done, so it is sent again, whatever it is; nothing else is."""
+
+    @classmethod
+    def new_one(cls) -> _Patience:
+        never: Any = {"connect": 0, "read": False, "redirect": 0, "other": 0}  # read=False: a time-out stays one
+        return cls(
+            total=_TRIES_MORE,
+            **never,
+            status_forcelist=[429],
+            allowed_methods=None,
+            backoff_factor=0.5,
+            raise_on_status=False,
+        )
+
+    def get_retry_after(self, response: Any) -> float | None:
+        """As Vault asks, but for no longer than a run can wait."""
+        asked = super().get_retry_after(response)
+        return None if asked is None else min(asked, _LONGEST_PAUSE)
 
 
 def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
@@ -164,6 +193,7 @@ def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
     connection.trust_env = False
     connection.verify = settings.ca_file  # hvac would let the connection's own setting win over its argument
     connection.headers["X-Correlation-ID"] = run_id
+    connection.mount("https://", HTTPAdapter(max_retries=_Patience.new_one()))
     return hvac.Client(
         url=settings.address, token="", timeout=_TIMEOUT, session=connection, namespace="", allow_redirects=False
     )
