@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import hvac
 import msgspec
@@ -17,13 +17,14 @@ import requests
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, RateLimitExceeded, VaultDown
 from hvac.exceptions import VaultError as HvacError
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
 from obet.errors import VaultDeniedError, VaultError
 from obet.model import VaultSettings
 from obet.vault import names
 
-_TIMEOUT = 10  # seconds, for one request
+_TIMEOUT, _MOMENT = 10, 1  # seconds, for one request, and for one after Vault gave no answer
 _TRIES_MORE, _LONGEST_PAUSE = 3, 5.0  # for a request that Vault turns away for its rate; seconds
 
 
@@ -131,8 +132,7 @@ class Session:
     def close(self) -> None:
         """Revoke the token; every child of it ends as well. A Vault that is away leaves it to its minutes of life."""
         if self._token:
-            # One that Vault knows no more (403) is as good as revoked.
-            with suppress(VaultDeniedError), translated("revoke this run's token"):
+            with suppress(_TokenGoneError), translated("revoke this run's token"):
                 self._client.auth.token.revoke_self()
             self._token = ""
         self._client.session.close()
@@ -142,12 +142,20 @@ class _NothingThereError(VaultError):
     pass
 
 
+class _TokenGoneError(VaultError):
+    """No word about grants: it is not a refusal, and proves none."""
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """hvac's and requests' errors as ours, without what Vault quotes of the request."""
     try:
         yield
-    except Forbidden:
+    except Forbidden as error:
+        if "invalid token" in str(error):
+            raise _TokenGoneError(
+                f"Vault knows this run's token no more (403): {doing}: it expired or was revoked: start again"
+            ) from None
         raise VaultDeniedError(f"Vault refuses (403): {doing}: no valid grant for it from here") from None
     except InvalidPath:
         raise _NothingThereError(f"Vault has nothing there (404): {doing}") from None
@@ -160,7 +168,7 @@ def translated(doing: str) -> Iterator[None]:
     except HvacError as error:
         raise VaultError(f"Vault answers {type(error).__name__}: {doing}") from None
     except requests.Timeout:
-        raise VaultError(f"Vault gives no answer in {_TIMEOUT} s: {doing}: is an audit device stalled?") from None
+        raise VaultError(f"Vault gives no answer in time: {doing}: is an audit device stalled?") from None
     except (requests.RequestException, OSError) as error:
         raise VaultError(
             f"Vault cannot be reached ({type(error).__name__}): {doing}: is it up, and is `vault` in estate.yml right?"
@@ -170,22 +178,31 @@ def translated(doing: str) -> Iterator[None]:
 class _Patience(Retry):
     """What Vault turns away for its rate limit was not done, so it is sent again, whatever it is; nothing else is."""
 
-    @classmethod
-    def new_one(cls) -> _Patience:
-        never: Any = {"connect": 0, "read": False, "redirect": 0, "other": 0}  # read=False: a time-out stays one
-        return cls(
-            total=_TRIES_MORE,
-            **never,
-            status_forcelist=[429],
-            allowed_methods=None,
-            backoff_factor=0.5,
-            raise_on_status=False,
-        )
+    def increment(self, *arguments: Any, **options: Any) -> Self:
+        """One try less; none is left when Vault asks for a longer pause than a run can wait for."""
+        answer = options.get("response")
+        if answer is not None and (self.get_retry_after(answer) or 0) > _LONGEST_PAUSE:
+            raise MaxRetryError(options["_pool"], "", ResponseError("asks for too long a pause"))
+        return super().increment(*arguments, **options)
 
-    def get_retry_after(self, response: Any) -> float | None:
-        """As Vault asks, but for no longer than a run can wait."""
-        asked = super().get_retry_after(response)
-        return None if asked is None else min(asked, _LONGEST_PAUSE)
+
+class _Connection(HTTPAdapter):
+    """Waits for an answer; once there was none it waits no longer than a moment, until Vault answers again.
+
+    A run asks Vault for several things at its end, and must not stand for minutes before one that hangs.
+    """
+
+    stalled = False
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        options["timeout"] = _MOMENT if _Connection.stalled else _TIMEOUT
+        try:
+            answer = super().send(request, *arguments, **options)
+        except requests.Timeout:
+            _Connection.stalled = True
+            raise
+        _Connection.stalled = False
+        return answer
 
 
 def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
@@ -193,10 +210,20 @@ def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
     connection.trust_env = False
     connection.verify = settings.ca_file  # hvac would let the connection's own setting win over its argument
     connection.headers["X-Correlation-ID"] = run_id
-    connection.mount("https://", HTTPAdapter(max_retries=_Patience.new_one()))
-    return hvac.Client(
-        url=settings.address, token="", timeout=_TIMEOUT, session=connection, namespace="", allow_redirects=False
+    # read=False: a time-out stays one, and is not tried again
+    again = _Patience(
+        total=_TRIES_MORE,
+        connect=0,
+        read=False,
+        redirect=0,
+        other=0,
+        status_forcelist=[429],
+        allowed_methods=None,
+        backoff_factor=0.5,
+        raise_on_status=False,
     )
+    connection.mount("https://", _Connection(max_retries=again))
+    return hvac.Client(url=settings.address, token="", session=connection, namespace="", allow_redirects=False)
 
 
 def _data(answer: Any) -> dict[str, Any]:
