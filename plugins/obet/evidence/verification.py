@@ -89,9 +89,9 @@ async def _ask(device: Device, reading: Certificate, command: str) -> str:
         with_certificate(READ_ACCOUNT, reading),
         command=command,
     )
-    if answer.outcome != "accepted":
+    if answer.outcome != "accepted" or answer.detail:
         raise ProofError(f"{device.id}: cannot be asked ({command}): {answer.outcome} {answer.detail}".rstrip())
-    return answer.detail
+    return answer.output
 
 
 def _proven(run: Run, device: Device, rules: str) -> Check:
