@@ -42,14 +42,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
     def v2_runner_on_start(self, host: Any, task: Any) -> None:  # noqa: ARG002 - Ansible passes them
         task_starts()
 
-    def v2_runner_on_ok(self, result: Any) -> None:
-        task_ended(result.host.get_name(), result.task.get_name(), "changed" if result.is_changed() else "ok")
+    def v2_runner_on_ok(self, result: Any, **_: Any) -> None:
+        task_ended(result.host.get_name(), result.task.get_name(), result.result)
 
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002 - Ansible passes it
-        task_ended(result.host.get_name(), result.task.get_name(), "failed")
-
-    def v2_runner_on_unreachable(self, result: Any) -> None:
-        task_ended(result.host.get_name(), result.task.get_name(), "unreachable")
+    v2_runner_on_failed = v2_runner_on_unreachable = v2_runner_on_ok
 
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002 - Ansible passes it
         play_ends()

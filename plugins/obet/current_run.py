@@ -6,6 +6,7 @@ import atexit
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from obet import estate as estates
 from obet.errors import ObetError, RunError
@@ -58,9 +59,10 @@ def task_starts() -> None:
         _failure = error
 
 
-def task_ended(host: str, task: str, outcome: str) -> None:
-    """How a task ended on a host: ok, changed, failed or unreachable."""
+def task_ended(host: str, task: str, result: Mapping[str, Any]) -> None:
+    """How a task ended on a host: unreachable, failed, changed or ok, the worst that its result says."""
     if _current is not None:
+        outcome = next((word for word in ("unreachable", "failed", "changed") if result.get(word)), "ok")
         _current.account.saw(host, task, outcome)
 
 

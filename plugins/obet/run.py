@@ -29,10 +29,11 @@ from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
 from obet.run_directory import DIRECTORY_VARIABLE, RunDirectory, left_behind
 from obet.secret import Secret
-from obet.vault import checkpoint, credentials, device_secrets, locks, names, sealing
+from obet.vault import checkpoint, credentials, device_secrets, locks, names, operators, sealing
 from obet.vault.desired import CERTIFICATE_LIFE
 from obet.vault.device_secrets import DeviceSecrets
-from obet.vault.session import Session
+from obet.vault.operators import LoggedIn
+from obet.vault.session import AppRoleCredential, Session
 
 _SKEW = 30  # seconds
 
@@ -59,14 +60,15 @@ class Run:
         self._ca_public_key = ""
         self._certificates: dict[str, Certificate] = {}
         self._refusals: dict[str, str] = {}
-        self.by = role or names.node_role(self.node)
-        credential = credentials.load(credentials.directory(environment), self.by)
+        operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
+        self.by = operator.name if operator else role or names.node_role(self.node)
+        credential = None if operator else credentials.load(credentials.directory(environment), self.by)
         self._place = RunDirectory.make(environment, self.id)
         self.account = Account(self.ledger, self._place, Doer(run=self.id, node=self.node, by=self.by))
         try:
             # Before the login: a run that must not be leaves no token behind.
             self.now = _vault_time(Session(self.estate.settings.vault, self.id))
-            self.session = Session.login(self.estate.settings.vault, self.id, credential, self.account)
+            self.session = self._log_in(operator, credential)
             self._keeps_account = (
                 self.by != names.REGISTRAR
             )  # that one reads no secrets, and has a system user of its own
@@ -77,11 +79,18 @@ class Run:
             raise
         self.identity = Identity()
 
+    def _log_in(self, operator: LoggedIn | None, credential: AppRoleCredential | None) -> Session:
+        """Vault's own address rules decide; an operator's run gets a child of his login."""
+        if operator:
+            return operator.for_run(self.account)
+        assert credential is not None  # noqa: S101 - one of the two was made above
+        return Session.login(self.estate.settings.vault, self.id, credential, self.account)
+
     def _begin_account(self, environment: Mapping[str, str]) -> None:
         for left in left_behind(environment):
             self.account.tell_of(left)
             left.remove()
-        self.account.began(self.session.accessor)
+        self.account.began(self.session.token)
 
     @property
     def directory(self) -> Path:
@@ -191,7 +200,7 @@ class Run:
         try:
             session = self.session.child(names.token_role(self.node, purpose), names.grant(purpose, customer))
             self._children[customer] = session
-            self.account.granted(purpose, customer, session.accessor, causes)
+            self.account.granted(purpose, customer, session.token, causes)
             devices = [device for device in causes if self._locked(session, customer, device)]
             if not devices:
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from . import estate
 from .errors import LabError
 from .estate import UNAGREED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
 from .laboratory import Lab
-from .provision import Obet, provision
+from .provision import OPERATOR, Obet, provision
 from .this_host import CHECKOUT
 from .timeline import Timeline
 from .topology import STATUS_PORT
@@ -61,7 +62,7 @@ class Story:
         line.check(
             "the registrar's next run changes nothing", again.returncode == 0 and "nothing to do" in again.stdout
         )
-        for row in json.loads(self.own.obet("due", "--json").stdout):
+        for row in json.loads(self.own.obet("due", "--json").stdout)["obligations"]:
             if row["device"] in {WARRANTY_DEVICE, UNAGREED_DEVICE} and row["requirement"].startswith("access"):
                 line.done(f"{row['device']}: {row['requirement']} {row['purpose'] or ''}  because {row['cause']}")
         before = self._initial_password()
@@ -72,6 +73,8 @@ class Story:
     def customer_is_onboarded(self) -> None:
         line = self.timeline
         line.act("The customer is onboarded, his server configured, management restricted")
+        self.own.log_in(OPERATOR)
+        line.done(f"the operator logs in as himself, with password and code: {OPERATOR}")
         playbooks = [f"playbooks/{name}.yml" for name in _ONBOARDING]
         self._play(*playbooks)
         refused = self._initial_password()
@@ -217,10 +220,12 @@ def _refused(output: str) -> list[str]:
     return found
 
 
-def _leave(timeline: Timeline, checks: list[Check]) -> None:
+def _leave(timeline: Timeline, checks: list[Check], ledger: Path) -> None:
     _RESULTS.mkdir(parents=True, exist_ok=True)
     (_RESULTS / "timeline.txt").write_text("\n".join(timeline.text) + "\n", encoding="utf-8")
     document: dict[str, Any] = as_json(checks)
+    if ledger.exists():
+        shutil.copy(ledger, _RESULTS / "ledger.jsonl")
     (_RESULTS / "verify.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
@@ -234,7 +239,7 @@ def main() -> int:
         try:
             story.tell()
         finally:
-            _leave(timeline, story.checks)
+            _leave(timeline, story.checks, lab.node1.home / ".local/state/obet/ledger.jsonl")
     print()
     print_promises(story.checks)
     failed = f"{len(timeline.failed)} of {timeline.checked} checks FAILED" if timeline.failed else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import signal
 import ssl
 import time
 from pathlib import Path
@@ -119,6 +121,19 @@ class VaultServer(Node):
         if process := Process.load(self._process_file):
             process.stop(STOP_SECONDS)
 
+    def reopen_logs(self) -> None:
+        """Have it open its audit logs anew, as after a rotation, and come back when it has."""
+        process = Process.load(self._process_file)
+        if process is None:
+            raise LabError("Vault does not run")
+        wanted = {log.stat().st_ino for log in self.audit_directory.glob("*.log")}
+        process.signal(signal.SIGHUP)
+        deadline = time.monotonic() + START_SECONDS
+        while wanted - _open_files(process.pid):
+            if time.monotonic() > deadline:
+                raise LabError("Vault does not open its audit logs anew")
+            time.sleep(PAUSE_SECONDS)
+
     def unseal(self) -> None:
         """Open it with its key, and come back when it serves."""
         self.request("POST", "sys/unseal", {"key": self.unseal_key})
@@ -181,6 +196,14 @@ class _Connection(http.client.HTTPSConnection):
     def connect(self) -> None:
         plain = network.connect(self._source.namespace, self.host, VAULT_PORT, 30)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def _open_files(pid: int) -> set[int]:
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(descriptor.stat().st_ino)
+    return found
 
 
 def _known(value: str | None) -> str:

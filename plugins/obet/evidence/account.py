@@ -14,6 +14,7 @@ import msgspec
 from obet.evidence.ledger import Event, Happening, Ledger
 from obet.run_directory import RunDirectory, SecretRequest
 from obet.vault.names import DEVICE_SECRETS
+from obet.vault.session import Token
 
 Seal = Callable[[str, str], str | None]
 
@@ -37,10 +38,10 @@ class Account:
         """A secret was read, in this process or a fork of it."""
         self._directory.note(SecretRequest(accessor=accessor, path=path, request=request))
 
-    def began(self, accessor: str) -> None:
-        self._write([self._happening(Event.RUN_BEGAN, facts={"accessor": accessor})])
+    def began(self, login: Token) -> None:
+        self._write([self._happening(Event.RUN_BEGAN, facts=_named(login))])
 
-    def granted(self, purpose: str, customer: str, accessor: str, causes: Mapping[str, str]) -> None:
+    def granted(self, purpose: str, customer: str, token: Token, causes: Mapping[str, str]) -> None:
         """Before anything is read with the token: which devices, and the contract fact that allows each."""
         self._write(
             self._happening(
@@ -48,7 +49,7 @@ class Account:
                 customer=customer,
                 device=device,
                 purpose=purpose,
-                facts={"accessor": accessor, "because": because},
+                facts={**_named(token), "because": because},
             )
             for device, because in causes.items()
         )
@@ -110,6 +111,11 @@ class Account:
 
 def _happening(doer: Doer, event: Event, **fields: Any) -> Happening:
     return Happening(run=doer.run, node=doer.node, by=doer.by, event=event, **fields)
+
+
+def _named(token: Token) -> dict[str, str]:
+    """What Vault's audit log names a token by."""
+    return {"accessor": token.accessor, "entity": token.entity}
 
 
 def _token_and_path(read: SecretRequest) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from obet.access.proof import counter, prove
@@ -18,6 +18,7 @@ from obet.devices.probe import Probe, probe
 from obet.erasure.steps import Entry, Step
 from obet.errors import ObetError, ProofError, VaultDeniedError, VaultError
 from obet.evidence.promises import Check
+from obet.evidence.trail import trail
 from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
 from obet.plan import READ_ACCOUNT
@@ -30,8 +31,17 @@ _SSHD = "sudo -n /usr/sbin/sshd -T"
 _TABLE, _COUNTER = "obet_management", "denied"
 
 
-def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str] = os.environ) -> list[Check]:
-    """All checks for these devices, or for all of the estate. `run` is open in the verifier's role."""
+def verify(
+    run: Run,
+    devices: Iterable[str] = (),
+    audit_log: Path | None = None,
+    step: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] = os.environ,
+) -> list[Check]:
+    """All checks for these devices, or for all of the estate. `run` is open in the verifier's role.
+
+    `step` is told of each device that was looked at.
+    """
     wanted = {run.device(device).id for device in devices}
     pairs = [
         (customer, device)
@@ -40,12 +50,15 @@ def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str]
         if not wanted or device.id in wanted
     ]
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
-    checks = asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical]))
+    checks = trail(run, [device.id for _, device in pairs], audit_log)  # first: what is read below is read by this run
+    checks += asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical], step))
     checks += _consent(run, pairs, environment)
     due = {o.device: o for o in run.obligations() if o.purpose is Purpose.ENDING and o.state is not State.COMING}
     for _, device in pairs:
         if device.id in due:
             checks += _ended(run, device, over=due[device.id].state is State.OVER)
+        if device.id not in technical:
+            step()
     return checks
 
 
@@ -57,13 +70,20 @@ def open_verifier(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 # fixed-ip
 
 
-async def _restricted(run: Run, pairs: list[tuple[Customer, Device]]) -> list[Check]:
-    found = await asyncio.gather(*(_device(run, customer, device) for customer, device in pairs))
+async def _restricted(run: Run, pairs: list[tuple[Customer, Device]], step: Callable[[], None]) -> list[Check]:
+    async def looked(customer: Customer, device: Device) -> list[Check]:
+        found = await _device(run, customer, device)
+        step()
+        return found
+
+    found = await asyncio.gather(*(looked(customer, device) for customer, device in pairs))
     return [check for group in found for check in group]
 
 
 async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
     """Rules, probes, and the device's own count of what it denied meanwhile."""
+    if device.not_served:
+        return [_fixed_ip("the device's own rules let no other source match", device, None, device.not_served)]
     if device.enforce == "observe":
         return [_fixed_ip("the device's own rules let no other source match", device, None, "only observed so far")]
     try:
@@ -96,7 +116,9 @@ async def _ask(device: Device, reading: Certificate, command: str) -> str:
 
 def _proven(run: Run, device: Device, rules: str) -> Check:
     # Straight from the estate: what the rules were rendered from is not asked.
-    nodes = [a for node in run.estate.settings.nodes.values() for a in (node.addresses.ipv4, node.addresses.ipv6) if a]
+    settings = run.estate.settings
+    fixed = [*(node.addresses for node in settings.nodes.values()), *([settings.reserve] if settings.reserve else [])]
+    nodes = [a for host in device.seen_as or fixed for a in (host.ipv4, host.ipv6) if a]
     others = [a for host in device.co_managers for a in (host.ipv4, host.ipv6) if a]
     findings = prove(rules, [*nodes, *others], [service.port for service in device.management])
     seen = "; ".join(finding.what for finding in findings) or f"{len(nodes)} addresses of ours, {len(others)} of others"
@@ -161,7 +183,7 @@ def _read_as_a_job(run: Run, node: Session, customer: Customer, device: Device, 
     job = None
     try:
         job = node.child(role, names.grant(Purpose.TECHNICAL, customer.id))
-        run.account.granted(Purpose.TECHNICAL, customer.id, job.accessor, {device.id: proof})
+        run.account.granted(Purpose.TECHNICAL, customer.id, job.token, {device.id: proof})
         served = job.get(path) is not None
         seen = "read" if served else "nothing there"
         passed = served if allowed else False

@@ -8,6 +8,9 @@ LABEL = "obet-"
 REGISTRAR = "obet-registrar"
 VERIFIER = "obet-verifier"
 VANTAGE = "obet-vantage"
+# The policy and the token role of operators, and the second factor of their login.
+OPERATOR = "obet-operator"
+SECOND_FACTOR = "obet-operators"
 # The principals of SSH certificates: what a device's file of authorised principals names.
 VANTAGE_PRINCIPAL = "vantage"
 
@@ -25,6 +28,11 @@ def grant(purpose: Purpose, customer: str) -> str:
 def node_role(node: str) -> str:
     """The AppRole role and the policy of an execution node."""
     return f"{LABEL}node-{node}"
+
+
+def operator_entity(name: str) -> str:
+    """An operator as an identity in Vault."""
+    return f"{OPERATOR}-{name}"
 
 
 def token_role(node: str, purpose: Purpose) -> str:

@@ -38,6 +38,20 @@ class AppRoleCredential(msgspec.Struct, frozen=True):
         return "AppRoleCredential(…)"
 
 
+class Token(msgspec.Struct, frozen=True):
+    """A token; its repr shows what opens nothing: accessor, and Vault's id of the identity that it is for."""
+
+    value: str
+    accessor: str = ""
+    entity: str = ""
+
+    def __repr__(self) -> str:
+        return f"Token(accessor={self.accessor!r}, entity={self.entity!r})"
+
+
+_NO_TOKEN = Token("")
+
+
 class ReadNotes(Protocol):
     """Where a run keeps account of the secrets that it read."""
 
@@ -45,15 +59,14 @@ class ReadNotes(Protocol):
 
 
 class Session:
-    """One token and the connection that it is used over; `accessor` names the token and opens nothing."""
+    """One token and the connection that it is used over."""
 
     def __init__(
-        self, settings: VaultSettings, run_id: str, token: str = "", accessor: str = "", notes: ReadNotes | None = None
+        self, settings: VaultSettings, run_id: str, token: Token = _NO_TOKEN, notes: ReadNotes | None = None
     ) -> None:
         self.settings = settings
         self.run_id = run_id
-        self.accessor = accessor
-        self._token = token
+        self.token = token
         self._notes = notes
         self._connected: tuple[int, hvac.Client] | None = None
 
@@ -66,7 +79,7 @@ class Session:
         if self._connected is None or self._connected[0] != os.getpid():
             self._connected = os.getpid(), _client(self.settings, self.run_id)
         client = self._connected[1]
-        client.token = self._token
+        client.token = self.token.value
         return client
 
     @classmethod
@@ -79,7 +92,8 @@ class Session:
             answer = session._client.auth.approle.login(
                 credential.role_id, credential.secret_id, mount_point=settings.approle_mount
             )
-        session._token, session.accessor = answer["auth"]["client_token"], answer["auth"]["accessor"]
+        made = answer["auth"]
+        session.token = Token(made["client_token"], made["accessor"], made["entity_id"])
         return session
 
     def child(self, role: str, policy: str) -> Session:
@@ -87,7 +101,8 @@ class Session:
         with translated(f"token for {policy}"):
             answer = self._client.auth.token.create(policies=[policy], role_name=role)
         made = answer["auth"]
-        return Session(self.settings, self.run_id, made["client_token"], made["accessor"], self._notes)
+        token = Token(made["client_token"], made["accessor"], made["entity_id"])
+        return Session(self.settings, self.run_id, token, self._notes)
 
     def renew(self) -> None:
         """Another quarter of an hour for a run that goes on; an idle token ends."""
@@ -109,7 +124,7 @@ class Session:
         if answer is None:
             return None
         if self._notes is not None and path.startswith(f"{self.settings.kv_mount}/data/{names.DEVICE_SECRETS}"):
-            self._notes.noted(self.accessor, path.partition("?")[0], answer["request_id"])
+            self._notes.noted(self.token.accessor, path.partition("?")[0], answer["request_id"])
         return _data(answer)
 
     def list(self, path: str) -> list[str]:
@@ -125,16 +140,22 @@ class Session:
             answer = self._client.write_data(path, data=dict(body))
         return {} if isinstance(answer, requests.Response) else _data(answer)
 
+    def answer(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A write whose whole answer counts, as a login's does."""
+        with translated(f"write {path}"):
+            found = self._client.write_data(path, data=dict(body))
+        return {} if isinstance(found, requests.Response) else dict(found)
+
     def delete(self, path: str) -> None:
         with translated(f"delete {path}"):
             self._client.delete(path)
 
     def close(self) -> None:
         """Revoke the token; every child of it ends as well. A Vault that is away leaves it to its minutes of life."""
-        if self._token:
+        if self.token.value:
             with suppress(_TokenGoneError), translated("revoke this run's token"):
                 self._client.auth.token.revoke_self()
-            self._token = ""
+            self.token = _NO_TOKEN
         self._client.session.close()
 
 

@@ -15,6 +15,7 @@ from builders import (
     OTHER_CUSTOMER,
     OTHER_DEVICE,
     SECOND_DEVICE,
+    addresses,
     customer,
     device,
     estate,
@@ -185,6 +186,25 @@ def test_each_ssh_role_binds_its_certificates_to_sources_and_lets_the_caller_ask
     assert role["allow_host_certificates"] is False
     assert role["allow_user_key_ids"] is False
     assert 0 < role["ttl"] == role["max_ttl"] <= 300
+
+
+def test_a_certificate_names_also_what_a_device_behind_a_tunnel_sees_and_for_its_customer_alone() -> None:
+    tunnelled = device(SECOND_DEVICE, reach="tunnel", seen_as=(addresses("198.51.100.30"),))
+    whole = estate(
+        customer([managed()], (), [device(), tunnelled]),
+        customer([managed()], (), [device(OTHER_DEVICE)], name=OTHER_CUSTOMER),
+        reserve=addresses("198.51.100.19"),
+    )
+    wanted = desired(whole, GRANTS)
+
+    def sources(name: str) -> list[str]:
+        return list(at(f"ssh/roles/{name}", wanted)["default_critical_options"]["source-address"].split(","))
+
+    fixed = [*CONTROL, *SECOND_NODE, "198.51.100.19/32"]
+    assert sources(f"obet-technical-{CUSTOMER}") == fixed
+    assert sources(f"obet-ending-{CUSTOMER}") == ["198.51.100.30/32"]
+    assert sources(f"obet-read-{CUSTOMER}") == [*fixed, "198.51.100.30/32"]
+    assert sources(f"obet-technical-{OTHER_CUSTOMER}") == fixed
 
 
 def test_an_ssh_role_is_for_just_the_devices_of_its_grants() -> None:
