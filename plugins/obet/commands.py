@@ -17,7 +17,7 @@ from obet import estate as estates
 from obet.current_run import open_run
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
-from obet.errors import ObetError, ProofError, RunError
+from obet.errors import ObetError, ProofError, RunError, printable
 from obet.evidence.promises import Check, as_json, verdicts
 from obet.evidence.verification import open_verifier
 from obet.evidence.verification import verify as look
@@ -113,7 +113,7 @@ def print_checks(checks: Sequence[Check]) -> None:
     """Each check that ran, a line each."""
     marks = {True: "ok", False: "FAILED", None: "open"}
     for check in checks:
-        print(f"{marks[check.passed]:7}{check.promise:15}{check.where:14}{check.proof}: {check.seen}")
+        print(f"{marks[check.passed]:7}{check.promise:15}{check.where:14}{check.proof}: {printable(check.seen)}")
 
 
 def print_promises(checks: Sequence[Check]) -> None:
@@ -287,10 +287,10 @@ def _print_json(value: Any) -> int:
 
 
 def _print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> int:
-    table = [head, *rows]
-    widths = [max(len(str(row[column])) for row in table) for column in range(len(head))]
+    table = [head, *(tuple(printable(str(cell)) for cell in row) for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     for row in table:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
 
 

@@ -21,7 +21,7 @@ from obet.devices.identity import Certificate, Identity, ca_public_key
 from obet.devices.ssh_files import known_hosts, source_towards
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
-from obet.errors import ClockError, ObetError, RunError, VaultError
+from obet.errors import ClockError, ObetError, RunError, VaultDeniedError, VaultError
 from obet.evidence.account import Account, Doer
 from obet.evidence.ledger import Ledger
 from obet.model import Device, Estate, Purpose
@@ -66,8 +66,9 @@ class Run:
         self._place = RunDirectory.make(environment, self.id)
         self.account = Account(self.ledger, self._place, Doer(run=self.id, node=self.node, by=self.by))
         try:
+            # Before the login: a run that must not be leaves no token behind.
+            self.now = _vault_time(Session(self.estate.settings.vault, self.id))
             self.session = self._log_in(operator, credential)
-            self.now = _vault_time(self.session)
             self._keeps_account = (
                 self.by != names.REGISTRAR
             )  # that one reads no secrets, and has a system user of its own
@@ -211,9 +212,9 @@ class Run:
         except VaultError as error:
             # The registrar has not opened it, or has closed it: the play's first task says so for each host.
             for device in causes:
-                self._refusals[device] = (
-                    f"{device}: no {purpose} access: {error}; the registrar's `obet vault apply` opens it"
-                )
+                refused = isinstance(error, VaultDeniedError)  # else Vault is away or sealed: no grant would help
+                remedy = "; the registrar's `obet vault apply` opens it" if refused else ""
+                self._refusals[device] = f"{device}: no {purpose} access: {error}{remedy}"
 
     def _locked(self, session: Session, customer: str, device: str) -> bool:
         """Whether this run may work on the device: it holds the lock, or the play only looks."""

@@ -16,7 +16,7 @@ from obet.devices.connection import try_login, with_certificate
 from obet.devices.identity import Certificate
 from obet.devices.probe import Probe, probe
 from obet.erasure.steps import Entry, Step
-from obet.errors import ObetError, ProofError, VaultDeniedError
+from obet.errors import ObetError, ProofError, VaultDeniedError, VaultError
 from obet.evidence.promises import Check
 from obet.evidence.trail import trail
 from obet.model import Customer, Device, Purpose
@@ -95,6 +95,8 @@ async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
         after = await _ask(device, reading, _RULES)
         rules = [_proven(run, device, before), _listens(device, settings)]
     except ObetError as error:
+        if isinstance(error, VaultError) and not isinstance(error, VaultDeniedError):
+            raise  # a Vault that is away says nothing about the device
         return [_fixed_ip("the device's own rules let no other source match", device, False, str(error))]
     return [*rules, *(_probed(device, found) for found in probes), _counted(device, before, after, probes)]
 
@@ -107,9 +109,9 @@ async def _ask(device: Device, reading: Certificate, command: str) -> str:
         with_certificate(READ_ACCOUNT, reading),
         command=command,
     )
-    if answer.outcome != "accepted":
+    if answer.outcome != "accepted" or answer.detail:
         raise ProofError(f"{device.id}: cannot be asked ({command}): {answer.outcome} {answer.detail}".rstrip())
-    return answer.detail
+    return answer.output
 
 
 def _proven(run: Run, device: Device, rules: str) -> Check:

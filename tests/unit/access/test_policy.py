@@ -78,8 +78,16 @@ def test_a_control_node_and_a_device_without_a_common_family_are_refused(
 ) -> None:
     with pytest.raises(PolicyError, match="in a family of the device"):
         management_policy(control_node(*node), device(addresses=addresses(*own)))
+
+
+@pytest.mark.parametrize("node", [("198.51.100.11", None), (None, "2001:db8:51::11")], ids=["IPv4", "IPv6"])
+def test_a_policy_of_one_family_is_refused_for_a_device_that_has_both(node: tuple[str | None, str | None]) -> None:
+    missing = "IPv4" if node[0] is None else "IPv6"
     both = device(addresses=addresses("198.51.100.101", "2001:db8::1"))
-    assert management_policy(control_node(*node), both).sources
+    with pytest.raises(PolicyError, match=f"has an {missing} address, but no execution node has one"):
+        management_policy(control_node(*node), both)
+    one = device(addresses=addresses(*(("198.51.100.101", None) if node[0] else (None, "2001:db8::1"))))
+    assert management_policy(control_node(*node), one).sources
 
 
 def test_another_nodes_family_does_not_help_the_control_node() -> None:
