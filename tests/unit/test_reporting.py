@@ -114,7 +114,9 @@ def test_reads_are_told_from_the_audit_logs_that_are_named(capsys: pytest.Captur
         "path": f"kv/data/access/{CUSTOMER}/{DEVICE}",
         "remote_address": "203.0.113.9",
     }
-    log.write_text(json.dumps({"type": "response", "time": "2026-11-23T11:00:00Z", "request": request}) + "\n")
+    given = {"data": {"data": {"login": {"password": "hmac-sha256:0"}}}}
+    entry = {"type": "response", "time": "2026-11-23T11:00:00Z", "request": request, "response": given}
+    log.write_text(json.dumps(entry) + "\n")
     _, page, _ = run(capsys, "--audit", log)
     assert f"{CUSTOMER}/{DEVICE}" in page
     assert "elsewhere: no node of ours" in page

@@ -163,7 +163,7 @@ def test_a_report_of_one_device_tells_of_its_customer_and_of_nobody_else() -> No
         (CUSTOMER, DEVICE),
         (CUSTOMER, None),
     ]
-    assert [e.detail for e in report.timeline if e.what == "looked at"] == ["5 checks, 0 failed, 0 open"]
+    assert [e.detail for e in report.timeline if e.what == "looked at"] == ["7 checks, 0 failed, 0 open"]
     assert [r.place for r in report.reads] == [f"{CUSTOMER}/{DEVICE}"]
     whole = compose(two_customers(), [looks], NOW, timeline=entries, reads=reads)
     assert (len(whole.timeline), len(whole.reads), len(whole.customers)) == (5, 2, 2)
