@@ -65,8 +65,24 @@ def compose(
     kept, hidden = _latest(found), Addressees(estate)
     owners = {device: customer.id for customer in estate.customers.values() for device in customer.devices}
     places = {*owners, *estate.customers}
-    duties = [o for o in obligations(estate, at) if o.device in chosen.get(o.customer, ())]
-    parts = [_customer(estate.customers[name], ids, kept, duties, at, hidden) for name, ids in chosen.items()]
+    here: defaultdict[str, list[_Checked]] = defaultdict(list)
+    for look, check in kept:
+        here[check.where].append((look, check))
+    duties: defaultdict[str, list[Obligation]] = defaultdict(list)
+    for duty in obligations(estate, at):
+        if duty.device in chosen.get(duty.customer, ()):
+            duties[duty.customer].append(duty)
+    parts = [
+        _customer(
+            estate.customers[name],
+            ids,
+            [pair for place in (name, *ids) for pair in here.get(place, ())],
+            duties[name],
+            at,
+            hidden,
+        )
+        for name, ids in chosen.items()
+    ]
     only = {device for ids in chosen.values() for device in ids} | set(chosen) if devices else None
     elsewhere = [] if devices else [(look, check) for look, check in kept if check.where not in places]
     return Report(
@@ -118,19 +134,17 @@ def _latest(looks: Sequence[Look]) -> list[_Checked]:
 def _customer(
     customer: Customer,
     ids: Sequence[str],
-    kept: Sequence[_Checked],
+    own: Sequence[_Checked],
     duties: Sequence[Obligation],
     at: datetime,
     hidden: Addressees,
 ) -> CustomerPart:
-    own = [(look, check) for look, check in kept if check.where in {customer.id, *ids}]
-    mine = [duty for duty in duties if duty.customer == customer.id]
     zone = customer.contract.time_zone
     return CustomerPart(
         id=customer.id,
         zone=zone,
-        devices=tuple(_device(name, [o for o in mine if o.device == name], own, at, zone) for name in ids),
-        promises=_promises(own, mine, hidden),
+        devices=tuple(_device(name, [o for o in duties if o.device == name], own, at, zone) for name in ids),
+        promises=_promises(own, duties, hidden),
     )
 
 

@@ -40,6 +40,7 @@ def page(report: Report, language: str = "en") -> str:
         unchecked=_unchecked(report),
         runs=[(run, list(entries)) for run, entries in groupby(report.timeline, key=lambda entry: entry.run)],
         language=language,
+        next_dates={one.customer: one for one in reversed(report.pending) if one.point},
         speech=_Speech(wording(language)),
         states=_STATES,
         marks=_MARKS,
@@ -53,9 +54,11 @@ class _Speech:
 
     def __init__(self, words: Wording) -> None:
         self.words = words
+        self._escaped = {key: escape(text) for key, text in words.words.items()}
 
     def say(self, key: str, **values: object) -> Markup:
-        return escape(self.words.words[key]).format(**values)
+        text = self._escaped[key]
+        return text.format(**values) if values else text
 
     def promise(self, name: str) -> str:
         return self.words.promises[name]
@@ -112,6 +115,8 @@ def _printable(value: object) -> object:
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     text = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}… (+{len(value) - _LONGEST})"
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
