@@ -12,15 +12,21 @@ from typing import Any
 import pytest
 from builders import EXAMPLE
 from obet import cli
+from obet.evidence.ledger import Event, Happening, Ledger
 from obet.evidence.promises import PROOFS, as_json
 from reports import check
 
 DEVICE, CUSTOMER = "d-593ccz0tsv", "c-qgx2np9y3d"
-LINE = {
-    "number": 1, "at": "2026-11-23T11:00:00Z", "run": "0b5ee1f0-0000", "event": "secrets read", "node": "node1",
-    "by": "obet-node-node1", "customer": CUSTOMER, "device": DEVICE, "purpose": "technical",
-    "facts": {"versions": [1, 2], "count": 3, "kind": "login"}, "sealed": None, "previous": "0", "hash": "1",
-}  # fmt: skip
+READ = Happening(
+    run="0b5ee1f0-0000",
+    event=Event.SECRETS_READ,
+    node="node1",
+    by="obet-node-node1",
+    customer=CUSTOMER,
+    device=DEVICE,
+    purpose="technical",
+    facts={"accessor": "the-tokens-name", "requests": ["one", "two", "three"]},
+)
 
 
 @pytest.fixture(autouse=True)
@@ -92,18 +98,22 @@ def test_bulgarian_is_spoken_where_it_is_asked_for(capsys: pytest.CaptureFixture
 def test_the_ledger_of_this_node_is_told_where_it_is_there(capsys: pytest.CaptureFixture[str], state: Path) -> None:
     _, without, _ = run(capsys)
     assert "secrets read" not in without
-    state.mkdir(parents=True)
-    (state / "ledger.jsonl").write_text(json.dumps(LINE) + "\n")
+    Ledger(state / "ledger.jsonl").append([READ])
     _, page, _ = run(capsys)
     assert "secrets read" in page
-    assert "versions: 1, 2; count: 3; kind: login" in page
+    assert "3 times" in page
+    assert "the-tokens-name" not in page
 
 
 def test_a_ledger_that_was_named_must_be_there_and_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     place = tmp_path / "ledger.jsonl"
-    assert run(capsys, "--ledger", place) == (1, "", f"obet: {place}: cannot be read: No such file or directory\n")
-    place.write_text(f"{json.dumps(LINE)}\n{json.dumps(LINE)[:40]}\n")
-    assert run(capsys, "--ledger", place) == (1, "", f"obet: {place}:2: is no line of a ledger\n")
+    assert run(capsys, "--ledger", place) == (1, "", f"obet: {place}: cannot be read: there is no such file\n")
+    Ledger(place).append([READ, READ])
+    whole = place.read_bytes()
+    place.write_bytes(whole.replace(b"node1", b"", 1).replace(b"{", b"", 1))
+    code, out, error = run(capsys, "--ledger", place)
+    assert (code, out) == (1, "")
+    assert error.startswith(f"obet: {place}:1: is damaged")
 
 
 def test_reads_are_told_from_the_audit_logs_that_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
