@@ -9,8 +9,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from obet.current_run import current
 from obet.errors import ObetError
-from obet.run import Run, current
+from obet.run import Run
 
 Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
 

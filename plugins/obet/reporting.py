@@ -1,0 +1,127 @@
+"""`obet report`: reads what was looked at, done and read, and writes the page."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from obet import estate as estates
+from obet.errors import ObetError
+from obet.evidence.compose import compose
+from obet.evidence.ledger import Event, Ledger, Line
+from obet.evidence.promises import Check
+from obet.evidence.report import Look, TimelineEntry
+from obet.evidence.report_page import page
+from obet.vault.audit import SecretRead, secret_reads
+
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Verified(msgspec.Struct, frozen=True):
+    """What `obet verify --json` prints, but for its verdicts: those are drawn afresh from the checks."""
+
+    run: str
+    at: _Instant
+    seen: tuple[Check, ...]
+
+
+def report(options: Namespace) -> int:
+    looks = [_look(place) for place in options.verified]
+    try:
+        found = compose(
+            estates.load(options.estate),
+            looks,
+            options.at or datetime.now(UTC),
+            devices=options.devices,
+            timeline=_timeline(options.ledger, os.environ),
+            reads=_reads(options.audit) if options.audit else None,
+            another_time=options.at is not None,
+        )
+    except ValueError as error:
+        if isinstance(error, ObetError):
+            raise
+        raise ObetError(f"{', '.join(options.verified)}: {error}") from None
+    _write(options.output, page(found, options.language))
+    return 0
+
+
+def _look(place: str) -> Look:
+    try:
+        raw = sys.stdin.buffer.read() if place == "-" else Path(place).read_bytes()
+        told = msgspec.json.decode(raw, type=_Verified)
+    except OSError as error:
+        raise ObetError(f"{place}: cannot be read: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise ObetError(f"{place}: is not what `obet verify --json` prints: {error}") from None
+    return Look(run=told.run, at=told.at, digest=f"sha256:{hashlib.sha256(raw).hexdigest()}", checks=told.seen)
+
+
+def _timeline(place: Path | None, environment: Mapping[str, str]) -> list[TimelineEntry]:
+    """Of the ledger that was named, which must be there, or of this node's own, which may be missing."""
+    ledger = Ledger(place) if place else Ledger.of_this_node(environment)
+    if place is not None and not place.is_file():
+        raise ObetError(f"{place}: cannot be read: there is no such file")
+    return [_entry(line) for line in ledger.lines()]
+
+
+def _entry(line: Line) -> TimelineEntry:
+    return TimelineEntry(
+        at=datetime.fromisoformat(line.at),
+        run=line.run,
+        by=line.by if line.by.endswith(line.node) else f"{line.by} on {line.node}",
+        what=line.event,
+        customer=line.customer,
+        device=line.device,
+        purpose=line.purpose,
+        detail=_detail(line),
+    )
+
+
+def _detail(line: Line) -> str:
+    """What people want of a line's facts; ids of tokens and requests are for the join with Vault's audit log."""
+    facts = line.facts
+    if line.event is Event.ACCESS_GRANTED:
+        return str(facts.get("because", ""))
+    if line.event is Event.SECRETS_READ:
+        return f"{len(facts.get('requests', ()))} times"
+    if line.event is Event.STEP:
+        return str(facts.get("step", ""))
+    if line.event is Event.DEVICE_DONE:
+        return ", ".join(f"{count} {outcome}" for outcome, count in sorted(facts.items()))
+    return ""
+
+
+def _reads(places: Iterable[Path]) -> list[SecretRead]:
+    found: list[SecretRead] = []
+    for place in places:
+        try:
+            with place.open(encoding="utf-8") as lines:
+                found += secret_reads(lines)
+        except OSError as error:
+            raise ObetError(f"{place}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ObetError(f"{place}: is no audit log: not UTF-8") from None
+    return found
+
+
+def _write(place: Path | None, text: str) -> None:
+    """Whole or not at all, and for its owner only: what a page says is between us and the customer."""
+    if place is None:
+        sys.stdout.write(text)
+        return
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, delete=False) as file:
+            file.write(text)
+        Path(file.name).replace(place)
+    except OSError as error:
+        raise ObetError(f"{place}: cannot be written: {error.strerror}") from None
+    print(f"{place}: written", file=sys.stderr)
