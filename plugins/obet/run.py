@@ -250,7 +250,7 @@ class Run:
     def _vouch(self) -> None:
         """Vault keeps how far the ledger goes."""
         if self._keeps_account:
-            checkpoint.advance(self.session, checkpoint.Checkpoint(*self.ledger.head()))
+            checkpoint.advance(self.session, checkpoint.Checkpoint(*self.ledger.head()), self.ledger.holds)
 
     def close(self) -> None:
         """Revokes the login and removes what stood on tmpfs; in a fork it does nothing."""
