@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import msgspec
 
@@ -16,7 +17,7 @@ _TRIES = 5
 class Checkpoint(msgspec.Struct, frozen=True):
     """The last line that is vouched for."""
 
-    number: int
+    number: Annotated[int, msgspec.Meta(ge=1)]
     hash: str
 
 

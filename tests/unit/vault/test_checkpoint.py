@@ -82,7 +82,9 @@ def test_a_vault_that_refuses_is_an_error_and_not_an_overtaking(kv: HeldKv) -> N
         checkpoint.advance(cast(Session, kv), chained(2), holds)
 
 
-@pytest.mark.parametrize("data", [{}, {"number": 1}, {"number": "1", "hash": 2}, {"number": None, "hash": ""}])
+@pytest.mark.parametrize(
+    "data", [{}, {"number": 0, "hash": ""}, {"number": 1}, {"number": "1", "hash": 2}, {"number": None, "hash": ""}]
+)
 def test_what_is_none_of_ours_is_damaged(kv: HeldKv, data: dict[str, object]) -> None:
     kv.held[PATH] = [data]
     with pytest.raises(VaultError, match="damaged"):
