@@ -99,9 +99,11 @@ class RunDirectory:
         for path in self.path.glob("control-*"):
             subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "none"], capture_output=True, check=False)
 
-    def remove(self) -> None:
+    def remove(self, *, keep_reads: bool = False) -> None:
+        """With `keep_reads` (they could not be told) it is left for the next run to tell of."""
         self.close_connections()
-        shutil.rmtree(self.path, ignore_errors=True)
+        if not keep_reads:
+            shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

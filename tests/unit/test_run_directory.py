@@ -129,6 +129,13 @@ def test_a_run_of_which_only_a_fork_lives_is_still_alive(memory: dict[str, str],
     assert left(memory) == [OTHER]
 
 
+def test_a_run_that_could_not_tell_what_it_read_leaves_that_to_the_next(memory: dict[str, str]) -> None:
+    made = RunDirectory.make(memory, RUN)
+    made.note(request())
+    made.remove(keep_reads=True)
+    assert [(one.run, one.reads()) for one in left_behind(memory)] == [(RUN, [request()])]
+
+
 def test_two_that_look_at_once_do_not_both_find_it(memory: dict[str, str], runner: Runner) -> None:
     runner.kill()
     for _ in left_behind(memory):
