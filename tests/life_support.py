@@ -86,6 +86,12 @@ def administrator(lab: Lab) -> str:
     return bytes(a ^ b for a, b in zip(encoded, started["otp"].encode(), strict=True)).decode()
 
 
+def let_locks_expire(lab: Lab, token: str) -> None:
+    """What a quarter of an hour does to the locks of a run that could not release them."""
+    for device, customer in CUSTOMERS.items():
+        lab.vault.request("DELETE", f"kv/metadata/locks/{customer}/{device}", None, token)
+
+
 def new_lab() -> Lab:
     return Lab.up(f"t{uuid.uuid4().hex[:12]}", owner_pid=os.getpid())
 

@@ -16,7 +16,7 @@ from lab import Machine, VaultServer
 from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE
 from lab.provision import Obet
 from lab.vault_proxy import CUT, Answer, Request, VaultProxy
-from life_support import Edit, Job, administrator, fails_clearly, recap
+from life_support import Edit, Job, administrator, fails_clearly, let_locks_expire, recap
 
 # One request of each kind of run, in its middle.
 _PLAY_READS = f"GET kv/data/access/.*{MANAGED_DEVICE}"
@@ -58,7 +58,7 @@ def test_a_vault_that_is_down_before_a_run_is_said_in_one_line(
 
 @RUNS
 def test_a_vault_that_is_cut_off_in_mid_run_is_said_in_one_line(
-    served: Obet, proxied: VaultProxy, secrets: list[str], run: Run, code: int, middle: str
+    served: Obet, proxied: VaultProxy, admin: str, secrets: list[str], run: Run, code: int, middle: str
 ) -> None:
     cut: list[str] = []
 
@@ -71,6 +71,7 @@ def test_a_vault_that_is_cut_off_in_mid_run_is_said_in_one_line(
     fails_clearly(run(served), code, "Vault cannot be reached", secrets=secrets)
     assert cut, "it never came that far"
     proxied.forward_all()
+    let_locks_expire(served.lab, admin)
     assert run(served).returncode == 0
 
 
@@ -96,6 +97,7 @@ def test_a_vault_that_is_sealed_in_mid_run_is_said_and_the_run_can_be_repeated(
     assert sealed, "it never came that far"
     fails_clearly(answer, code, "Vault is sealed", "unseal it", secrets=secrets)
     fails_clearly(again, 5, "Vault is sealed", "unseal it", secrets=secrets)
+    let_locks_expire(served.lab, admin)
     assert run(served).returncode == 0
 
 
@@ -113,6 +115,7 @@ def test_a_token_that_is_gone_in_mid_run_is_said_and_the_run_can_be_repeated(
     proxied.on(middle, revoke)
     fails_clearly(run(served), code, "token", "expired or was revoked", "start again", secrets=secrets)
     assert gone, "it never came that far"
+    let_locks_expire(served.lab, admin)
     assert run(served).returncode == 0
 
 
@@ -131,7 +134,7 @@ def test_both_audit_devices_stalled_is_a_time_out_that_names_them(
 
 
 def test_a_vault_that_hangs_in_mid_run_is_waited_for_once_and_not_at_every_step(
-    served: Obet, proxied: VaultProxy, secrets: list[str]
+    served: Obet, proxied: VaultProxy, admin: str, secrets: list[str]
 ) -> None:
     released = threading.Event()
 
@@ -148,6 +151,7 @@ def test_a_vault_that_hangs_in_mid_run_is_waited_for_once_and_not_at_every_step(
     fails_clearly(answer, 2, "no answer in time", f"read kv/data/access/{MANAGED_CUSTOMER}", secrets=secrets)
     assert 10 < took < 60
     proxied.forward_all()
+    let_locks_expire(served.lab, admin)
     assert _play(served).returncode == 0
 
 
@@ -214,7 +218,8 @@ def test_a_vault_that_is_sealed_between_the_servers_new_password_and_its_record_
 ) -> None:
     """The most dangerous moment of all: the server has taken the next password, and Vault cannot be told."""
     lab, server = provisioned.lab, provisioned.lab.machine("server2")
-    admin, sealed = administrator(lab), []
+    admin = administrator(lab)
+    sealed: list[str] = []
 
     def seal(request: Request) -> None:
         if not sealed:
@@ -233,6 +238,7 @@ def test_a_vault_that_is_sealed_between_the_servers_new_password_and_its_record_
         )
         assert kept["login"]["password"] == server.initial_login.password
         assert _opens(server, kept["next"]["password"]), "what the server took stood in Vault before"
+        let_locks_expire(lab, admin)
         provisioned.play("onboard", "--limit", MANAGED_DEVICE)
     now = Job(provisioned).secrets(MANAGED_DEVICE)
     assert "next" not in now

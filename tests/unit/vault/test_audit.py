@@ -134,6 +134,12 @@ def test_an_answer_that_gave_nothing_is_no_read_and_a_refusal_of_it_is_told(resp
     assert refused.refused
 
 
+def test_a_wrapped_answer_is_a_read_though_nothing_of_it_is_shown() -> None:
+    """Vault puts the secret aside for whoever holds the wrapping token, and the log has no data of it."""
+    (found,) = secret_reads([line(response={"wrap_info": {"accessor": "a", "creation_path": PATH, "ttl": 60}})])
+    assert not found.refused
+
+
 @pytest.mark.parametrize("data", [{}, {"services": {}}])
 def test_an_answer_that_gave_an_empty_secret_is_a_read(data: Any) -> None:
     (found,) = secret_reads([line(response={"data": {"data": data}})])
