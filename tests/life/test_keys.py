@@ -84,6 +84,22 @@ def test_nobody_of_ours_changes_copies_or_deletes_a_key(served: Obet, job: Job, 
     assert key(served, admin) == before
 
 
+def test_a_key_that_an_administrator_made_exportable_is_reported_for_as_long_as_it_is(served: Obet, admin: str) -> None:
+    vault, name = served.lab.vault, MANAGED_CUSTOMER
+    vault.request("POST", f"transit/keys/{name}/config", {"exportable": True}, admin)
+    for _ in range(2):
+        answer = served.obet("vault", "apply", check=False)
+        assert answer.returncode == 2
+        assert f"update transit/keys/{name}" in answer.stdout
+    bootstrap = served.obet("vault", "bootstrap", stdin=f"{admin}\n", check=False)
+    assert bootstrap.returncode == 5
+    assert "is there, but as something else: an administrator must look at it" in bootstrap.stderr
+    vault.request("POST", f"transit/keys/{name}/config", {"deletion_allowed": True}, admin)
+    vault.request("DELETE", f"transit/keys/{name}", token=admin)
+    served.obet("vault", "apply")
+    assert served.obet("vault", "plan").returncode == 0
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_nobody_of_ours_brings_a_key_to_life_by_encrypting(served: Obet, job: Job, admin: str, role: str) -> None:
     assert job.call(token(job, role), "POST", f"transit/encrypt/{NEW}", PLAIN)[0] == 403
