@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -112,6 +114,53 @@ def provisioned() -> Iterator[Obet]:
     """Vault set up and the servers as their customers handed them over."""
     with new_lab() as lab:
         yield provision(lab)
+
+
+def checks(found: dict[str, Any], proof: str) -> dict[str, dict[str, Any]]:
+    """What `obet verify --json` saw of one proof, by place."""
+    return {check["where"]: check for check in found["seen"] if check["proof"] == proof}
+
+
+def wait_until(claim: Callable[[], bool], seconds: float = 20) -> None:
+    """Looks again and again, and fails when it is not so in time."""
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+class Script:
+    """A program on the control node that goes on at each line that it is sent, and says a line each time."""
+
+    def __init__(self, own: Obet, program: str, *arguments: str) -> None:
+        self._process = own.lab.node1.popen(
+            [sys.executable, "-c", program, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=own.environment,
+        )
+
+    def said(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def go_on(self) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self.said()
+
+    def end(self) -> None:
+        """To its own end: nothing more is sent."""
+        self._process.communicate(timeout=30)
+        assert self._process.returncode == 0
+
+    def __enter__(self) -> Script:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.communicate(timeout=30)
 
 
 @pytest.fixture

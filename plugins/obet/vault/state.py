@@ -44,7 +44,8 @@ def difference(session: Session, wanted: Sequence[Resource], step: Step = _quiet
         if current is None:
             changes.append(Change("create", _shown(resource), resource.base, resource))
         elif not _says(current, resource.body):
-            changes.append(Change("update", _shown(resource), resource.base, resource))
+            base = resource.base or _is_key(session, resource)
+            changes.append(Change("update", _shown(resource), base, resource))
     return [*_superfluous(session, wanted), *changes]
 
 
@@ -79,7 +80,14 @@ def _current(session: Session, resource: Resource, tables: dict[str, Any]) -> di
     return found
 
 
+def _is_key(session: Session, resource: Resource) -> bool:
+    """A transit key: Vault takes a second writing of it without a word and changes nothing."""
+    return resource.path.startswith(f"{session.settings.transit_mount}/keys/")
+
+
 def _write(session: Session, resource: Resource, action: str) -> None:
+    if action == "update" and _is_key(session, resource):
+        raise VaultError(f"{resource.path} is there, but as something else: an administrator must look at it")
     if resource.kind in {"mount", "audit"}:
         if action == "update":
             raise VaultError(f"{_shown(resource)} is there, but as something else: an administrator must look at it")

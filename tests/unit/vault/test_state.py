@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from builders import CUSTOMER, DEVICE, SECOND_DEVICE, customer, device, estate, managed
+from obet.errors import VaultError
 from obet.model import Purpose
 from obet.obligations import Grant
 from obet.vault.desired import desired
@@ -111,8 +112,6 @@ DRIFT: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "a login without secret": (LOGIN, "bind_secret_id", lambda _: False),
     "tokens of use anywhere": ("auth/token/roles/obet-node-node1-technical", "token_bound_cidrs", lambda _: []),
     "keys made by encrypting": ("transit/config/keys", "disable_upsert", lambda _: False),
-    "a key that can be read": (f"transit/keys/{CUSTOMER}", "exportable", lambda _: True),
-    "a key that can be copied": (f"transit/keys/{CUSTOMER}", "allow_plaintext_backup", lambda _: True),
     "orphans": ("auth/token/roles/obet-node-node1-technical", "orphan", lambda _: True),
 }
 SPELLINGS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
@@ -139,6 +138,17 @@ def test_what_says_the_same_in_other_words_is_not(path: str, field: str, change:
     vault.held[path][field] = change(before)
     assert vault.held[path][field] != before
     assert changes(vault) == []
+
+
+@pytest.mark.parametrize("field", ["exportable", "allow_plaintext_backup"])
+def test_a_key_that_can_be_copied_is_drift_that_no_writing_mends(field: str) -> None:
+    key = f"transit/keys/{CUSTOMER}"
+    vault = as_wanted()
+    vault.held[key][field] = True
+    (change,) = difference(cast(Session, vault), WANTED)
+    assert (str(change), change.base) == (f"update {key}", True)
+    with pytest.raises(VaultError, match=f"{key} is there, but as something else: an administrator must look at it"):
+        apply(cast(Session, vault), [change])
 
 
 def test_what_vault_adds_of_its_own_is_no_drift() -> None:
