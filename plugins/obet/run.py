@@ -237,8 +237,7 @@ class Run:
             mine = {device: customer for customer, own in self._wanted.items() for device in own}
             self.account.play_ended(self.purpose, {d: c for d, c in mine.items() if c in self._children}, self._seal)
         self.purpose, self._wanted = None, {}
-        for path in self.directory.glob("control-*"):
-            subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "none"], capture_output=True, check=False)
+        self._place.end_connections()
         for path in self.directory.glob("*-cert.pub"):
             path.unlink()
         for lock in self._locks.values():

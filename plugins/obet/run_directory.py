@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -37,10 +38,14 @@ class RunDirectory:
 
     @classmethod
     def make(cls, environment: Mapping[str, str], run: str) -> RunDirectory:
-        """A directory for this user alone; RunError when it would stand on disk."""
+        """A directory for this user alone; RunError when it would stand on disk, or cannot be made."""
         new = base(environment) / f"new-{run[:8]}"
-        new.mkdir(mode=0o700)
-        (new / "run").write_text(run)
+        try:
+            new.mkdir(mode=0o700)
+            (new / "run").write_text(run)
+        except OSError as error:
+            shutil.rmtree(new, ignore_errors=True)
+            raise RunError(f"{new}: cannot be made: {error.strerror}: a run needs some room in memory there") from None
         lock = os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         flock(lock, LOCK_EX)
         # Under its name only when it is locked: nobody may take it for one that was left behind.
@@ -80,7 +85,13 @@ class RunDirectory:
     def _reads(self) -> Path:
         return self.path / "reads"
 
+    def end_connections(self) -> None:
+        """Ends what OpenSSH keeps open for a minute, so that the next task need not log in again."""
+        for path in self.path.glob("control-*"):
+            subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "none"], capture_output=True, check=False)
+
     def remove(self) -> None:
+        self.end_connections()
         shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
@@ -103,10 +114,21 @@ def left_behind(environment: Mapping[str, str]) -> Iterator[RunDirectory]:
             os.close(descriptor)
 
 
+def clear_after_the_dead(temporary: Path) -> None:
+    """Removes the temporary folders of Ansible processes that were killed (ansible-local-, PID, eight characters)."""
+    for path in temporary.glob("ansible-local-*"):
+        process = path.name.removeprefix("ansible-local-")[:-8]
+        if process.isdigit() and not Path("/proc", process).exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def base(environment: Mapping[str, str]) -> Path:
     """Where runs of this user have their directories: on tmpfs, for this user alone."""
     folder = Path(environment.get("XDG_RUNTIME_DIR") or f"/dev/shm/obet-{os.getuid()}") / "obet"  # noqa: S108
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made: {error.strerror}: XDG_RUNTIME_DIR says where") from None
     if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
         raise RunError(f"{folder}: must belong to this user alone: chmod 0700")
     if credentials.file_system(folder) not in {"tmpfs", "ramfs"}:
