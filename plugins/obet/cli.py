@@ -116,8 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     operator = _command(
         vault,
         "operator",
-        "an administrator lets an operator in, or gives him a new password and second factor",
-        "obet vault operator ivan   # asks for the administrator's token and for ivan's new password",
+        "an administrator lets an operator in, or gives him a new password and second factor; both are asked for",
+        "obet vault operator op1",
         function="vault_operator",
         module="obet.operator_commands",
     )
@@ -156,16 +156,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_OIDC_LOGIN = """\
+a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator` prints it"""
+
+
 def _operators(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     login = _command(
         commands,
         "login",
         "work as yourself on this node; password and code are asked for, or come as lines of standard input",
-        "obet login ivan\n  vault login -method=oidc -no-store -field=token role=obet-operator | obet login --token",
+        "obet login op1",
         module="obet.operator_commands",
     )
     login.add_argument("name", nargs="?", metavar="NAME", help="as estate.yml names you under operators")
-    login.add_argument("--token", action="store_true", help="a token from the company's OIDC, on standard input")
+    login.add_argument(
+        "--token",
+        action="store_true",
+        help=_OIDC_LOGIN,
+    )
     _json(login)
     _json(_command(commands, "logout", "end that login", "obet logout", module="obet.operator_commands"))
 

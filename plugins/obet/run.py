@@ -199,8 +199,8 @@ class Run:
     def _grant(self, purpose: Purpose, customer: str, causes: Mapping[str, str], *, read_secrets: bool) -> None:
         try:
             session = self.session.child(names.token_role(self.node, purpose), names.grant(purpose, customer))
-            self._children[customer] = session
             self.account.granted(purpose, customer, session.token, causes)
+            self._children[customer] = session
             devices = [device for device in causes if self._locked(session, customer, device)]
             if not devices:
                 return
@@ -233,16 +233,22 @@ class Run:
 
     def end_play(self) -> None:
         """Connections, locks, tokens and certificates end with their play: the next may be for another purpose."""
-        if self.purpose is not None and self._keeps_account:
-            mine = {device: customer for customer, own in self._wanted.items() for device in own}
-            self.account.play_ended(self.purpose, {d: c for d, c in mine.items() if c in self._children}, self._seal)
+        try:
+            if self.purpose is not None and self._keeps_account:
+                mine = {d: c for c, own in self._wanted.items() for d in own if c in self._children}
+                self.account.play_ended(self.purpose, mine, self._seal)
+        finally:  # what cannot be put on record ends all the same
+            self._give_up()
+
+    def _give_up(self) -> None:
         self.purpose, self._wanted = None, {}
-        self._place.end_connections()
+        self._place.close_connections()
         for path in self.directory.glob("*-cert.pub"):
             path.unlink()
         for lock in self._locks.values():
-            with suppress(ObetError):  # a lock that cannot be released ends by itself
-                locks.release(self._children[lock.customer], lock)
+            if session := self._children.get(lock.customer):
+                with suppress(ObetError):  # a lock that cannot be released ends by itself
+                    locks.release(session, lock)
         tokens = [*self._children.values(), *self._retired]
         self._children, self._secrets, self._certificates, self._refusals = {}, {}, {}, {}
         self._retired, self._locks = [], {}
@@ -259,27 +265,30 @@ class Run:
     def _vouch(self) -> None:
         """Vault keeps how far the ledger goes."""
         if self._keeps_account:
-            checkpoint.advance(self.session, checkpoint.Checkpoint(*self.ledger.head()))
+            checkpoint.advance(self.session, checkpoint.Checkpoint(*self.ledger.head()), self.ledger.holds)
 
     def close(self) -> None:
         """Revokes the login and removes what stood on tmpfs; in a fork it does nothing."""
         if os.getpid() != self._process:
             return
         self._process = 0
+        told = False
         try:
             # A Vault that is away leaves the tokens to their minutes of life.
             with suppress(VaultError):
                 self.end_play()
             if self._keeps_account:
                 self.account.ended()
-            with suppress(VaultError):
-                self._vouch()
-                self.session.close()
+            told = True
         finally:
+            with suppress(ObetError):
+                self._vouch()
+            with suppress(VaultError):
+                self.session.close()
             if self._agent is not None:
                 self._agent.terminate()
                 self._agent.wait()
-            self._place.remove()
+            self._place.remove(keep_reads=not told)
 
 
 def _vault_time(session: Session) -> datetime:

@@ -16,7 +16,7 @@ from lab.estate import (
     WARRANTY_DEVICE,
 )
 from lab.provision import Obet
-from life_support import Job
+from life_support import Job, promises, recap, verdict
 
 _WORKED_ON = {WARRANTY_DEVICE, MANAGED_DEVICE, SHARED_DEVICE, PAID_DEVICE, SECOND_PAID_DEVICE}
 
@@ -76,3 +76,19 @@ def test_a_legal_hold_and_an_unpaid_invoice_keep_no_access_after_the_warranty(pr
     provisioned.obet("vault", "apply")
     assert _reads(provisioned, "technical", HELD_DEVICE) | _reads(provisioned, "ending", HELD_DEVICE) == {403}
     assert _reads(provisioned, "technical", WARRANTY_DEVICE) == {200}
+
+
+def test_a_device_of_a_platform_that_is_not_served_fails_in_one_line_and_the_others_go_on(provisioned: Obet) -> None:
+    estate.change_device(provisioned.estate, SHARED_DEVICE, {"platform": "junos", "service_secrets": []})
+    line = f"{SHARED_DEVICE}: platform junos: is not served yet"
+    devices = f"{SHARED_DEVICE},{UNAGREED_DEVICE}"
+    for playbook in ("onboard", "configure", "restrict_access", "verify_access", "post_warranty"):
+        answer = provisioned.play(playbook, "--limit", devices, check=False)
+        counts = recap(answer.stdout)
+        assert (answer.returncode, counts[SHARED_DEVICE]["failed"], counts[SHARED_DEVICE]["changed"]) == (2, 1, 0)
+        assert counts[UNAGREED_DEVICE]["failed"] == 0
+        assert line in answer.stdout + answer.stderr
+    _, found = promises(provisioned, SHARED_DEVICE)
+    (seen,) = [check["seen"] for check in found["seen"] if check["promise"] == "fixed-ip"]
+    assert seen.startswith(line)
+    assert verdict(found, "fixed-ip")["holds"] is None

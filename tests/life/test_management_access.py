@@ -62,7 +62,7 @@ def test_verify_finds_every_proof_and_says_that_the_promise_holds(served: Obet) 
     code, found = promises(served, MANAGED_DEVICE, WARRANTY_DEVICE)
     assert code == 0
     assert verdict(found, "fixed-ip")["holds"] is True
-    assert verdict(found, "fixed-ip")["checks"] == 22
+    assert verdict(found, "fixed-ip")["checks"] == 25
 
 
 def test_verify_finds_a_rule_that_lets_somebody_else_in(served: Obet, server: Machine) -> None:

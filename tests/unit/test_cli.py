@@ -262,6 +262,7 @@ AUDIT: list[dict[str, Any]] = [
             "remote_address": "198.51.100.11",
             "headers": {"x-correlation-id": [run_id]},
         },
+        "response": {"data": {"data": {"login": {"password": "hmac-sha256:0"}}}},
     }
     for run_id in ("run-1", "run-2")
 ]

@@ -194,8 +194,8 @@ def test_what_is_not_served_yet_has_no_plan_and_one_line_says_so(what: str, chan
 
 def test_a_linux_device_of_the_customers_is_served_directly_and_through_a_tunnel() -> None:
     assert device().not_served == ""
-    tunnelled = device(reach="tunnel", seen_as=(addresses("198.51.100.11"),))
-    assert plan(of=tunnelled).management.sources == ("198.51.100.11",)
+    tunnelled = device(reach="tunnel", seen_as=(addresses("198.51.100.11", "2001:db8:51::11"),))
+    assert plan(of=tunnelled).management.sources == ("198.51.100.11", "2001:db8:51::11")
 
 
 def test_the_providers_own_device_has_no_key_of_the_customers() -> None:

@@ -7,7 +7,7 @@ keeps others out until its expiry and no longer.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
@@ -15,6 +15,7 @@ from obet.errors import RunError, VaultError
 from obet.vault import names
 from obet.vault.session import Session
 
+_LATEST = 253_402_300_799  # the last second that a date can say
 LOCK_LIFE = 15 * 60  # seconds: as long as the tokens that the work needs
 
 
@@ -29,13 +30,24 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in Vault; without a holder it is free."""
+
+    holder: str
+    by: str
+    until: Annotated[float, msgspec.Meta(ge=0, le=_LATEST)]
+
+
+_NOBODY = _Entry(holder="", by="", until=0)
+
+
 def acquire(session: Session, lock: Lock, now: float) -> Lock:
     """`lock` as held (its `number` is not asked for); RunError says who works on the device, and until when."""
-    version, data = _read(session, lock)
-    if data.get("holder") not in {None, "", lock.holder} and float(data.get("until", 0)) > now:
-        until = datetime.fromtimestamp(float(data["until"]), UTC)
+    version, held = _read(session, lock)
+    if held.holder not in {"", lock.holder} and held.until > now:
+        until = datetime.fromtimestamp(held.until, UTC)
         raise RunError(
-            f"{lock.device}: {data.get('by')} works on it, run {str(data['holder'])[:8]}: wait for its end, or until "
+            f"{lock.device}: {held.by} works on it, run {held.holder[:8]}: wait for its end, or until "
             f"{until:%H:%M:%S}Z if it was cut off"
         )
     return _write(session, lock, version)
@@ -51,17 +63,21 @@ def release(session: Session, lock: Lock) -> None:
     _write(session, msgspec.structs.replace(lock, holder="", by="", until=0.0), lock.number)
 
 
-def _read(session: Session, lock: Lock) -> tuple[int, dict[str, Any]]:
+def _read(session: Session, lock: Lock) -> tuple[int, _Entry]:
     answer = session.get(_path(session, lock))
     if answer is None:
-        return 0, {}
-    return answer["metadata"]["version"], dict(answer.get("data") or {})
+        return 0, _NOBODY
+    try:
+        entry = msgspec.convert(answer["data"], _Entry)
+    except msgspec.ValidationError:
+        raise VaultError(f"{lock.device}: its lock in Vault is damaged: an administrator must look at it") from None
+    return answer["metadata"]["version"], entry
 
 
 def _write(session: Session, lock: Lock, version: int) -> Lock:
-    data = {"holder": lock.holder, "by": lock.by, "until": lock.until}
+    entry = _Entry(holder=lock.holder, by=lock.by, until=lock.until)
     try:
-        answer = session.put(_path(session, lock), {"data": data, "options": {"cas": version}})
+        answer = session.put(_path(session, lock), {"data": msgspec.to_builtins(entry), "options": {"cas": version}})
     except VaultError as error:
         if _read(session, lock)[0] == version:
             raise
