@@ -213,15 +213,20 @@ def recap(output: str) -> dict[str, dict[str, int]]:
 
 
 def promises(own: Obet, *devices: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and answer of `obet verify --json`, as if these tests' own raw requests had not been made.
+    """Exit code and answer of `obet verify --json`, as `verified` makes it."""
+    answer = verified(own, "--json", *devices)
+    return answer.returncode, json.loads(answer.stdout)
+
+
+def verified(own: Obet, *arguments: str) -> CompletedProcess[str]:
+    """`obet verify`, as if these tests' own raw requests had not been made.
 
     That they are found, as reads outside any run, is `test_evidence`'s business.
     """
     log = own.lab.node1.directory / "audit.log"
     with (own.lab.vault.audit_directory / "audit-1.log").open() as lines, log.open("w") as kept:
         kept.writelines(line for line in lines if "x-correlation-id" in line)
-    answer = own.obet("verify", "--json", "--audit", str(log), *devices, check=False)
-    return answer.returncode, json.loads(answer.stdout)
+    return own.obet("verify", "--audit", str(log), *arguments, check=False)
 
 
 def verdict(found: dict[str, Any], name: str) -> dict[str, Any]:

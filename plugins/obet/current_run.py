@@ -12,6 +12,7 @@ from obet import estate as estates
 from obet.errors import ObetError, RunError
 from obet.model import Purpose
 from obet.run import Run
+from obet.run_directory import clear_after_the_dead
 
 _current: Run | None = None
 _failure: ObetError | None = None
@@ -30,10 +31,21 @@ def open_run(folder: Path, role: str | None = None, environment: Mapping[str, st
 
 
 def play_starts(
-    sources: Iterable[str], purpose: str | None, hosts: Iterable[str], *, read_secrets: bool, lock: bool
+    sources: Iterable[str],
+    purpose: str | None,
+    hosts: Iterable[str],
+    *,
+    read_secrets: bool,
+    lock: bool,
+    temporary: str | None = None,
 ) -> None:
-    """What Ansible's callback says of a play; a failure is kept for `current()`, as a callback cannot stop a play."""
+    """What Ansible's callback says of a play; a failure is kept for `current()`, as a callback cannot stop a play.
+
+    `temporary` is this process's own folder for what Ansible keeps on the node, beside those of others.
+    """
     global _failure  # noqa: PLW0603 - see above
+    if temporary:
+        clear_after_the_dead(Path(temporary).parent)
     folder, _failure = estates.folder_among(sources), None
     try:
         if _current is not None:
@@ -47,6 +59,8 @@ def play_starts(
         )
     except ObetError as error:
         _failure = error
+    except OSError as error:  # a disk that is full, say
+        _failure = RunError(f"{error.filename}: {error.strerror}: the run cannot begin")
 
 
 def task_starts() -> None:

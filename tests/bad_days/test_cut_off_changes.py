@@ -14,7 +14,7 @@ from lab import Machine, estate
 from lab.estate import MANAGED_DEVICE
 from lab.provision import Obet
 from lab.vault_proxy import Request, VaultProxy
-from life_support import Edit, fails_clearly, let_locks_expire, promises, recap, wait_until
+from life_support import Edit, fails_clearly, let_locks_expire, promises, recap, verified, wait_until
 
 _RULES = ["nft", "-s", "list", "table", "inet", "obet_management"]
 _REVERTS = ["-e", "management_access_revert_seconds=4"]
@@ -106,7 +106,7 @@ def test_a_kill_between_apply_and_confirm_is_taken_back_and_the_next_run_reaps_w
     assert list(runs.glob("run-*/control-*")), "the kill left something to reap"
     assert list(temporary.iterdir())
     assert _processes(served, "ssh: ")
-    served.obet("verify", MANAGED_DEVICE)
+    verified(served, MANAGED_DEVICE)
     assert list(runs.iterdir()) == []
     assert not _processes(served, "ssh: ")
     assert not _processes(served, "ssh-agent")

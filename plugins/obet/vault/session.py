@@ -189,9 +189,12 @@ def translated(doing: str) -> Iterator[None]:
     except requests.Timeout:
         raise VaultError(f"Vault gives no answer in time: {doing}: is an audit device stalled?") from None
     except (requests.RequestException, OSError) as error:
-        raise VaultError(
-            f"Vault cannot be reached ({type(error).__name__}): {doing}: is it up, and is `vault` in estate.yml right?"
-        ) from None
+        certificate = isinstance(error, requests.exceptions.SSLError)
+        remedy = "is `ca_file` in estate.yml right, and this machine's clock?" if certificate else _NOT_REACHED
+        raise VaultError(f"Vault cannot be reached ({type(error).__name__}): {doing}: {remedy}") from None
+
+
+_NOT_REACHED = "is it up, and is `vault` in estate.yml right?"
 
 
 class _Patience(Retry):
