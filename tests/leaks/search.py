@@ -100,10 +100,12 @@ class Search:
                 raise ValueError(f"{canary.name}: is too short to be told from chance")
             for spelling, needle in spellings(canary.value):
                 needles.setdefault(needle, (canary.name, spelling))
-        # Tokens begin alike in each spelling: one look for the beginning spares one for each of them.
-        self._needles: dict[bytes, list[tuple[bytes, str, str]]] = defaultdict(list)
-        for needle, (name, spelling) in needles.items():
-            self._needles[needle[:_PREFIX]].append((needle, name, spelling))
+        # Tokens begin alike in each spelling: one look for what they share spares one for each of them.
+        alike: dict[bytes, list[bytes]] = defaultdict(list)
+        for needle in needles:
+            alike[needle[:_PREFIX]].append(needle)
+        self._needles = needles
+        self._groups = {os.path.commonprefix(group): group for group in alike.values()}  # noqa: RUF071 - bytes
 
     def hits(self, contents: Iterable[Content]) -> Iterator[Hit]:
         """What is found in the contents themselves, in their names, and in whatever is packed into them."""
@@ -114,10 +116,10 @@ class Search:
 
     def _found(self, content: bytes) -> set[tuple[str, str]]:
         return {
-            (name, spelling)
-            for prefix, needles in self._needles.items()
-            if prefix in content
-            for needle, name, spelling in needles
+            self._needles[needle]
+            for shared, group in self._groups.items()
+            if shared in content
+            for needle in group
             if needle in content
         }
 
@@ -149,6 +151,10 @@ def _padding(text: bytes) -> bytes:
     return rest + b"=" * (4 - len(rest)) if len(rest) > 1 else b""
 
 
+# It only began like a package, or is encrypted.
+_UNREADABLE = (zlib.error, lzma.LZMAError, OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, RuntimeError)
+
+
 def _members(content: bytes) -> Iterator[Content]:
     """What one package holds; as much as can be read of one that is cut off."""
     if content[:2] == b"\x1f\x8b":
@@ -160,12 +166,12 @@ def _members(content: bytes) -> Iterator[Content]:
     elif content[:6] == b"\xfd7zXZ\0":
         yield "xz", _inflate(lzma.LZMADecompressor(), content)
     elif content[:4] == b"PK\x03\x04":
-        with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as file:
-                    yield member.filename, _limited(file.read(LARGEST + 1))
+        with suppress(*_UNREADABLE), zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as packed:
+                    yield name, _limited(packed.read(LARGEST + 1))
     elif content[257:262] == b"ustar":
-        with suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        with suppress(*_UNREADABLE), tarfile.open(fileobj=io.BytesIO(content)) as archive:
             for member in archive:
                 if (file := archive.extractfile(member)) is not None:
                     yield member.name, _limited(file.read(LARGEST + 1))
@@ -174,8 +180,8 @@ def _members(content: bytes) -> Iterator[Content]:
 def _inflate(decompressor: zlib._Decompress | bz2.BZ2Decompressor | lzma.LZMADecompressor, content: bytes) -> bytes:
     try:
         return _limited(decompressor.decompress(content, LARGEST + 1))
-    except (zlib.error, lzma.LZMAError, OSError, EOFError):
-        return b""  # it only began like one
+    except _UNREADABLE:
+        return b""
 
 
 def _limited(content: bytes) -> bytes:

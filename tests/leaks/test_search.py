@@ -33,38 +33,6 @@ def json_of(value: str) -> bytes:
     return json.dumps({"a": value}).encode()
 
 
-WRITERS: dict[str, Callable[[str], bytes]] = {
-    "raw": str.encode,
-    "base64 after 0": lambda v: base64.b64encode(v.encode() + b"after"),
-    "base64 after 1": lambda v: base64.b64encode(b"x" + v.encode() + b"after"),
-    "base64 after 2": lambda v: base64.b64encode(b"xy" + v.encode() + b"after"),
-    "base64 after 3": lambda v: base64.b64encode(b"xyz" + v.encode()),
-    "urlsafe base64": lambda v: base64.urlsafe_b64encode(b"setup:" + v.encode()),
-    "base64 in lines": lambda v: base64.encodebytes(b"x" * 40 + v.encode() + b"y" * 40),
-    "base64 in lines in JSON": lambda v: json_of(base64.encodebytes(b"x" * 40 + v.encode() + b"y" * 40).decode()),
-    "hex": lambda v: v.encode().hex().encode(),
-    "HEX": lambda v: v.encode().hex().upper().encode(),
-    "URL": lambda v: "".join(c if re.match(r"[A-Za-z0-9._~-]", c) else _percent(c) for c in v).encode(),
-    "JSON": json_of,
-    "JSON in JSON": lambda v: json_of(json.dumps({"b": v})),
-    "JSON, not only ASCII": lambda v: json.dumps([v], ensure_ascii=False).encode(),
-    "Python": lambda v: repr({"a": v}).encode(),
-    "shell": lambda v: _bash(v),
-    "UTF-16, little-endian": lambda v: v.encode("utf-16-le"),
-    "UTF-16, big-endian": lambda v: v.encode("utf-16-be"),
-    "gzip": lambda v: gzip.compress(v.encode()),
-    "gzip, cut off": lambda v: gzip.compress(v.encode() + os.urandom(5000))[:-2000],
-    "zlib": lambda v: zlib.compress(v.encode()),
-    "bzip2": lambda v: bz2.compress(v.encode()),
-    "xz": lambda v: lzma.compress(v.encode()),
-    "zip": lambda v: _zip({"a": v.encode()}),
-    "tar": lambda v: _tar("a", v.encode()),
-    "tar in gzip": lambda v: gzip.compress(_tar("a", v.encode())),
-    "zip as base64 in a program": lambda v: b"Z = '''" + base64.b64encode(_zip({"args": v.encode()})) + b"'''\n",
-    "gzip in JSON": lambda v: json_of(base64.b64encode(gzip.compress(v.encode())).decode()),
-}
-
-
 def _percent(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode())
 
@@ -91,6 +59,38 @@ def _tar(name: str, content: bytes) -> bytes:
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
         return buffer.getvalue()
+
+
+WRITERS: dict[str, Callable[[str], bytes]] = {
+    "raw": str.encode,
+    "base64 after 0": lambda v: base64.b64encode(v.encode() + b"after"),
+    "base64 after 1": lambda v: base64.b64encode(b"x" + v.encode() + b"after"),
+    "base64 after 2": lambda v: base64.b64encode(b"xy" + v.encode() + b"after"),
+    "base64 after 3": lambda v: base64.b64encode(b"xyz" + v.encode()),
+    "urlsafe base64": lambda v: base64.urlsafe_b64encode(b"setup:" + v.encode()),
+    "base64 in lines": lambda v: base64.encodebytes(b"x" * 40 + v.encode() + b"y" * 40),
+    "base64 in lines in JSON": lambda v: json_of(base64.encodebytes(b"x" * 40 + v.encode() + b"y" * 40).decode()),
+    "hex": lambda v: v.encode().hex().encode(),
+    "HEX": lambda v: v.encode().hex().upper().encode(),
+    "URL": lambda v: "".join(c if re.match(r"[A-Za-z0-9._~-]", c) else _percent(c) for c in v).encode(),
+    "JSON": json_of,
+    "JSON in JSON": lambda v: json_of(json.dumps({"b": v})),
+    "JSON, not only ASCII": lambda v: json.dumps([v], ensure_ascii=False).encode(),
+    "Python": lambda v: repr({"a": v}).encode(),
+    "shell": _bash,
+    "UTF-16, little-endian": lambda v: v.encode("utf-16-le"),
+    "UTF-16, big-endian": lambda v: v.encode("utf-16-be"),
+    "gzip": lambda v: gzip.compress(v.encode()),
+    "gzip, cut off": lambda v: gzip.compress(v.encode() + os.urandom(5000))[:-2000],
+    "zlib": lambda v: zlib.compress(v.encode()),
+    "bzip2": lambda v: bz2.compress(v.encode()),
+    "xz": lambda v: lzma.compress(v.encode()),
+    "zip": lambda v: _zip({"a": v.encode()}),
+    "tar": lambda v: _tar("a", v.encode()),
+    "tar in gzip": lambda v: gzip.compress(_tar("a", v.encode())),
+    "zip as base64 in a program": lambda v: b"Z = '''" + base64.b64encode(_zip({"args": v.encode()})) + b"'''\n",
+    "gzip in JSON": lambda v: json_of(base64.b64encode(gzip.compress(v.encode())).decode()),
+}
 
 
 @pytest.mark.parametrize("writer", WRITERS.values(), ids=WRITERS)
