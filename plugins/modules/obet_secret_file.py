@@ -2,6 +2,7 @@
 """A module that runs on the device: a secret goes into its file and onto no other disk."""
 
 import os
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -45,19 +46,17 @@ def main():  # noqa: ANN201 - runs on the device's own Python, whichever that is
         supports_check_mode=True,
     )
     path, wanted = module.params["path"], (module.params["value"] + "\n").encode()
+    new = f"{path}.obet-new"
+    module.add_cleanup_file(new)  # whatever fails, no part of the secret stays beside its file
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            changed = file.read() != wanted
-    except FileNotFoundError:
-        changed = True
+        changed = not Path(path).exists() or Path(path).read_bytes() != wanted
+        if changed and not module.check_mode:
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(wanted)
+                os.fsync(file.fileno())
+            module.atomic_move(new, path)
     except OSError as error:
-        module.fail_json(msg=f"{path}: cannot be read: {error.strerror}")
-    if changed and not module.check_mode:
-        new = f"{path}.obet-new"
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(wanted)
-            os.fsync(file.fileno())
-        module.atomic_move(new, path)
+        module.fail_json(msg=f"{path}: cannot be read or written: {error.strerror}")
     if not (changed and module.check_mode):
         changed = module.set_fs_attributes_if_different(module.load_file_common_arguments(module.params), changed)
     module.exit_json(changed=changed)

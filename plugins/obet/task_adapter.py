@@ -1,4 +1,4 @@
-"""Makes an Ansible action plugin of an operation: options in, one call, error translated."""
+"""Between Ansible and the core: an action plugin made of an operation, and what Ansible must be set to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import connection_loader
 
-from obet.errors import ObetError
+from obet.errors import ObetError, RunError
 from obet.run import Run, current
 
 Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
@@ -34,3 +36,16 @@ def action(operation: Operation, *, changes: bool = True) -> type[Any]:
                 raise AnsibleActionFail(str(error)) from error
 
     return ActionModule
+
+
+def refuse_module_files(variables: Mapping[str, Any]) -> None:
+    """RunError where Ansible would write modules, and with them the secrets in their arguments, to files."""
+    connection_loader.get("ssh", class_only=True)  # which makes its settings known
+    pipelined = constants.config.get_config_value(
+        "pipelining", plugin_type="connection", plugin_name="ssh", variables=variables
+    )
+    if constants.DEFAULT_KEEP_REMOTE_FILES or not pipelined:
+        raise RunError(
+            "no secret is given to a task whose module would be written to a file: switch on pipelining, as this "
+            "project's ansible.cfg does, and leave ANSIBLE_KEEP_REMOTE_FILES off"
+        )

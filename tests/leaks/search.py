@@ -126,7 +126,7 @@ class Search:
 
 # Base64 in lines of a fixed width, as `base64`, PEM and MIME write it; a line's end may itself be escaped.
 _LINE_END = rb"(?:\\r)?(?:\\n)|\r?\n"
-_WRAPPED = re.compile(rb"[A-Za-z0-9+/_-]{48,}(?:" + _LINE_END + rb")[A-Za-z0-9+/_-]+")
+_WRAPPED = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{48,}+(?:" + _LINE_END + rb")[A-Za-z0-9+/_-]")
 _PACKED_IN_BASE64 = re.compile(rb"(?:UEsDB|H4sI|eJ|eN|QlpoO|/Td6WFo)[A-Za-z0-9+/]{16,}={0,2}")
 
 

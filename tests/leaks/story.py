@@ -125,7 +125,7 @@ class Story:
         self.output += outputs(f"obet {' '.join(arguments[:2])}", answer)
         return answer
 
-    def play(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def play(self, *arguments: str) -> None:
         """ansible-playbook, as talkative as it gets, with a log file and a fact cache on disk."""
         kept = {
             "ANSIBLE_LOG_PATH": str(self.node.home / "ansible.log"),
@@ -133,11 +133,11 @@ class Story:
             "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.node.home / "facts"),
         }
         command = ["ansible-playbook", "-vvvv", "--diff", *arguments]
-        answer = self.node.run(command, env=self.own.environment | kept | dict(env or {}), check=False, timeout=200)
+        answer = self.node.run(command, env=self.own.environment | kept, check=False, timeout=200)
         self.output += outputs("ansible-playbook", answer)
         assert answer.returncode == 0, answer.stdout[-2000:]
 
-    def runner(self, name: str, device: str, *playbooks: str, env: Mapping[str, str] | None = None) -> Played:
+    def runner(self, name: str, device: str, playbook: str, env: Mapping[str, str] | None = None) -> Played:
         """ansible-runner with its defaults, as talkative as it gets, with each traceback that there is."""
         folder = self.node.home / "runner"
         (folder / "env").mkdir(parents=True, exist_ok=True)
@@ -148,9 +148,8 @@ class Story:
             **(env or {}),
         }
         command = ["ansible-runner", "run", str(folder), "--ident", name, "-vvvv", "--project-dir", str(CHECKOUT)]
-        command += ["--inventory", str(self.own.estate / "obet.yml"), "--playbook", playbooks[0]]
-        more = " ".join(playbooks[1:])
-        command += ["--cmdline", f"--diff --limit {device} {more}"]
+        command += ["--inventory", str(self.own.estate / "obet.yml"), "--playbook", playbook]
+        command += ["--cmdline", f"--diff --limit {device}"]
         answer = self.node.run(command, env=environment, check=False, timeout=200)
         played = Played(answer, folder / "artifacts" / name)
         self.output += played.output
@@ -159,7 +158,7 @@ class Story:
     def playbook(self, name: str, *plays: Mapping[str, Any]) -> str:
         """A playbook of the test's own; answers its path."""
         path = self.folder / f"{name}.yml"
-        path.write_text(json.dumps(plays))
+        path.write_text(json.dumps(plays, indent=2))
         return str(path)
 
     def vault_only_reads(self, purpose: str, device: str) -> None:

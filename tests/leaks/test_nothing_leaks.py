@@ -98,15 +98,16 @@ def _play(tasks: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     return {"hosts": "obet", "gather_facts": False, "tasks": tasks} | more
 
 
-def after_it(story: Story) -> list[str]:
-    """What somebody may put after the project's playbooks: the control goes every way, and then all that is known."""
+def into_service(story: Story) -> str:
+    """The project's playbooks; then the control is sent every way that output can go, and then all that is known."""
     control = story.control.value.decode()
     tasks: list[dict[str, Any]] = [
         {"ansible.builtin.debug": {"msg": control}},
         {"ansible.builtin.set_fact": {"seen": control, "cacheable": True}},
+        {"ansible.builtin.debug": {"var": "hostvars[inventory_hostname]"}},
     ]
-    everything = [{"ansible.builtin.debug": {"var": "hostvars[inventory_hostname]"}}]
-    return [story.playbook("control", _play(tasks)), story.playbook("everything", _play(everything))]
+    site = {"ansible.builtin.import_playbook": str(CHECKOUT / _SITE)}
+    return story.playbook("into_service", site, _play(tasks))
 
 
 # --- the command line
@@ -214,14 +215,14 @@ def test_a_secret_that_vault_refuses(story: Story) -> None:
 
 
 def test_a_server_goes_into_service_by_ansible_runner(story: Story) -> None:
-    played = story.runner("site", MANAGED_DEVICE, _SITE, *after_it(story))
+    played = story.runner("site", MANAGED_DEVICE, into_service(story))
     assert played.failed == []
     assert played.returncode == 0
     shows_nothing(story, played)
 
 
 def test_a_server_goes_into_service_by_ansible_playbook(story: Story) -> None:
-    story.play(_SITE, *after_it(story), "--limit", WARRANTY_DEVICE)
+    story.play(into_service(story), "--limit", WARRANTY_DEVICE)
     for command in (["due"], ["verify"], ["audit", str(story.lab.vault.audit_directory / "audit-1.log")]):
         story.obet(*command)
 
@@ -258,6 +259,7 @@ def test_access_ends(story: Story) -> None:
     played = story.runner("end", WARRANTY_DEVICE, _END)
     assert played.failed == []
     shows_nothing(story, played)
+    story.vault_as_contracts_say()
     story.obet("verify")
 
 
