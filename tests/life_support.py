@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -111,6 +113,40 @@ def job(served: Obet) -> Job:
     return Job(served)
 
 
+Edit = Callable[[Path, str, str], None]
+
+
+@pytest.fixture
+def edited() -> Iterator[Edit]:
+    """Changes a file of the estate for the time of a test."""
+    before: dict[Path, str] = {}
+
+    def edit(path: Path, old: str, new: str) -> None:
+        before.setdefault(path, path.read_text())
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    yield edit
+    for path, text in before.items():
+        path.write_text(text)
+
+
+def wait_until(claim: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def fails_clearly(answer: CompletedProcess[str], code: int, *words: str, secrets: Iterable[str] = ()) -> None:
+    """The exit code; one line that says all of it; no traceback, and none of the secrets."""
+    said = answer.stdout + answer.stderr
+    assert answer.returncode == code, said
+    assert "Traceback" not in said, said
+    assert any(all(word in line for word in words) for line in said.splitlines()), said
+    assert [secret for secret in secrets if secret in said] == []
+
+
 def recap(output: str) -> dict[str, dict[str, int]]:
     """Ansible's counts by host."""
     lines = output.rsplit("PLAY RECAP", 1)[-1].splitlines()
@@ -122,8 +158,14 @@ def recap(output: str) -> dict[str, dict[str, int]]:
 
 
 def promises(own: Obet, *devices: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and answer of `obet verify --json`."""
-    answer = own.obet("verify", "--json", *devices, check=False)
+    """Exit code and answer of `obet verify --json`, as if these tests' own raw requests had not been made.
+
+    That they are found, as reads outside any run, is `test_evidence`'s business.
+    """
+    log = own.lab.node1.directory / "audit.log"
+    with (own.lab.vault.audit_directory / "audit-1.log").open() as lines, log.open("w") as kept:
+        kept.writelines(line for line in lines if "x-correlation-id" in line)
+    answer = own.obet("verify", "--json", "--audit", str(log), *devices, check=False)
     return answer.returncode, json.loads(answer.stdout)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+from obet.current_run import current
 from obet.errors import ObetError
-from obet.run import current
 from obet.task_adapter import refuse_module_files
 
 DOCUMENTATION = """

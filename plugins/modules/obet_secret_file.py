@@ -53,6 +53,7 @@ def main():  # noqa: ANN201 - runs on the device's own Python, whichever that is
         if changed and not module.check_mode:
             with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(wanted)
+                file.flush()
                 os.fsync(file.fileno())
             module.atomic_move(new, path)
     except OSError as error:

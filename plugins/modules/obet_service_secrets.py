@@ -6,7 +6,11 @@ short_description: Each service secret stands in Vault
 description:
   - Makes the service secrets that the device's file names and Vault has not yet.
 author: The Obet team
-options: {}
+options:
+  again:
+    description: Whether those that Vault has are made anew.
+    type: bool
+    default: false
 """
 
 EXAMPLES = """

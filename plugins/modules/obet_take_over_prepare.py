@@ -6,7 +6,11 @@ short_description: The next password stands in Vault
 description:
   - Writes the password that is to replace the customer's initial one to Vault, before the device gets it.
 author: The Obet team
-options: {}
+options:
+  again:
+    description: Whether a login that is ours already gets a new password as well.
+    type: bool
+    default: false
 """
 
 EXAMPLES = """

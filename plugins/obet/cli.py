@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 from obet.errors import ObetError
@@ -26,9 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.estate is None:
             parser.error("say which estate: --estate FOLDER, or OBET_ESTATE in the environment")
-        from obet import commands  # noqa: PLC0415 - `--help` needs neither Vault's client nor SSH
-
-        code = int(getattr(commands, options.command)(options))
+        # Only now: `--help` needs neither Vault's client nor SSH.
+        code = int(getattr(import_module(options.module), options.command)(options))
         sys.stdout.flush()
         return code  # noqa: TRY300
     except ObetError as error:
@@ -63,8 +63,16 @@ def _parser() -> argparse.ArgumentParser:
         commands, "verify", "prove afresh what holds; exit code 10 when something does not", "obet verify"
     )
     verify.add_argument("devices", nargs="*", metavar="DEVICE")
+    verify.add_argument(
+        "--audit",
+        type=Path,
+        metavar="FILE",
+        help="Vault's audit log (default: the estate's, where it can be read here)",
+    )
     _json(verify)
 
+    _report(commands)
+    _operators(commands)
     vault = _group(commands, "vault", "what Vault is to hold, and its drift")
     bootstrap = _command(
         vault,
@@ -77,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap.add_argument(
         "--credentials", type=Path, metavar="FOLDER", help="write the registrar's login material there (tmpfs only)"
     )
+    _json(bootstrap)
     drift = _command(
         vault, "plan", "what differs; exit code 2 when something does", "obet vault plan --json", function="vault_plan"
     )
@@ -98,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     credential.add_argument("role", help="an AppRole role of ours")
     credential.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a folder on tmpfs")
+    _json(credential)
+
+    operator = _command(
+        vault,
+        "operator",
+        "an administrator lets an operator in, or gives him a new password and second factor; both are asked for",
+        "obet vault operator op1",
+        function="vault_operator",
+        module="obet.operator_commands",
+    )
+    operator.add_argument("name", metavar="NAME")
+    _json(operator)
 
     secret = _group(commands, "secret", "secrets of a device")
     login = _command(
@@ -109,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     login.add_argument("device", metavar="DEVICE")
     login.add_argument("--user", required=True)
+    _json(login)
 
     handover = _group(commands, "handover", "the customer's own access")
     confirm = _command(
@@ -119,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         function="handover_confirm",
     )
     confirm.add_argument("device", metavar="DEVICE")
+    _json(confirm)
 
     audit = _command(
         commands, "audit", "who read which secret, under which purpose", "obet audit /var/log/vault/audit-1.log"
@@ -127,6 +150,59 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--run", help="only this run's reads")
     _json(audit)
     return parser
+
+
+_OIDC_LOGIN = """\
+a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator` prints it"""
+
+
+def _operators(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    login = _command(
+        commands,
+        "login",
+        "work as yourself on this node; password and code are asked for, or come as lines of standard input",
+        "obet login op1",
+        module="obet.operator_commands",
+    )
+    login.add_argument("name", nargs="?", metavar="NAME", help="as estate.yml names you under operators")
+    login.add_argument(
+        "--token",
+        action="store_true",
+        help=_OIDC_LOGIN,
+    )
+    _json(login)
+    _json(_command(commands, "logout", "end that login", "obet logout", module="obet.operator_commands"))
+
+
+def _report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = _command(
+        commands,
+        "report",
+        "a page of what was promised, seen and done, and what is pending",
+        "obet report --from verify.json --output report.html",
+        module="obet.reporting",
+    )
+    report.add_argument("devices", nargs="*", metavar="DEVICE", help="tell of these devices and their customers only")
+    report.add_argument(
+        "--from",
+        dest="verified",
+        action="append",
+        default=[],
+        metavar="VERIFY.json",
+        help="what `obet verify --json` printed, - for standard input; of several, a proof's latest look counts",
+    )
+    report.add_argument("--ledger", type=Path, metavar="FILE", help="the timeline's (default: this node's, if there)")
+    report.add_argument(
+        "--audit",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a file audit device's log: who read which secret",
+    )
+    report.add_argument("--output", type=Path, metavar="FILE", help="the page's file (default: standard output)")
+    report.add_argument("--language", choices=("en", "bg"), default="en")
+    _at(report)
 
 
 def _group(
@@ -142,6 +218,7 @@ def _command(
     text: str,
     example: str,
     function: str | None = None,
+    module: str = "obet.commands",
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
@@ -150,7 +227,7 @@ def _command(
         epilog=f"example:\n  {example}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(command=function or name)
+    parser.set_defaults(command=function or name, module=module)
     return parser
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from obet import estate as estates
 from obet.model import Customer, Device
 from obet.plan import ACCOUNT
-from obet.run import DIRECTORY_VARIABLE
+from obet.run_directory import DIRECTORY_VARIABLE
 
 ACCOUNT_HOME = f"/var/lib/{ACCOUNT}"
 # OpenSSH itself puts the run's directory in (ssh_config(5), ENVIRONMENT VARIABLES); without a run it refuses to start.
@@ -48,5 +48,6 @@ def _ssh_options(customer: Customer) -> str:
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
         "ForwardAgent": "no",
+        "LogLevel": "ERROR",  # a server's banner is its own words: they belong on nobody's terminal
     }
     return "-F none " + " ".join(f"-o {key}={value}" for key, value in options.items())

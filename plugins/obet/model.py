@@ -1,80 +1,71 @@
-"""The frozen types of an estate. No input or output, no defaults that decide: what is missing was refused on load."""
+"""The frozen types of an estate. No input or output; what is missing means what `defaults` says, or is refused.
+
+What a single file can contradict itself in is refused here, what files contradict each other in by `contradictions`.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-import msgspec
 from msgspec import Meta
 
-Address = IPv4Address | IPv6Address
+from obet import defaults
+from obet.contract import AgreementRecord, Contract, Invoice, LegalHold, Metric, Service
+from obet.fields import (
+    AccountName,
+    Address,
+    Addresses,
+    CustomerId,
+    Days,
+    DeviceId,
+    Digest,
+    FileMode,
+    FilePath,
+    Moment,
+    Name,
+    Port,
+    PublicKey,
+    ServiceId,
+    Strict,
+    Url,
+    Version,
+    is_id,
+)
 
-# Lower-case Crockford base32 (no i, l, o, u): ten characters are 50 bits, and nothing in them is a name.
-_ID = "[0-9a-hjkmnp-tv-z]{10}"
-CustomerId = Annotated[str, Meta(pattern=f"^c-{_ID}\\Z")]
-DeviceId = Annotated[str, Meta(pattern=f"^d-{_ID}\\Z")]
-ServiceId = Annotated[str, Meta(pattern=f"^s-{_ID}\\Z")]
-InvoiceId = Annotated[str, Meta(pattern=f"^i-{_ID}\\Z")]
-# A label of ours (node, secret): safe in paths, policies and file names.
-Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,30}\\Z")]
-AccountName = Annotated[str, Meta(pattern="^[a-z_][a-z0-9_-]{0,30}\\Z")]
-Port = Annotated[int, Meta(ge=1, le=65535)]
-FilePath = Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+\Z")]
-FileMode = Annotated[str, Meta(pattern="^0[0-7]{3}\\Z")]
-Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}\\Z")]
-Url = Annotated[str, Meta(pattern=r"^https://[^\s/?#@]+\Z")]
-PublicKey = Annotated[str, Meta(pattern=r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+={0,2}\Z")]
-
-
-class Moment:
-    """A day in the contract's time zone, or an instant (RFC 3339, with its offset). Immutable by convention."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: date | datetime) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Moment) and self.value == other.value
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-    def __repr__(self) -> str:
-        return f"Moment({self.value.isoformat()})"
-
-    @classmethod
-    def parse(cls, text: str) -> Moment:
-        """ValueError when `text` is neither a real day nor an instant with an offset."""
-        if not re.match(r"(19[7-9]|2[0-9]{2})[0-9]-", text):
-            raise ValueError("is no day and no instant from 1970 to 2999")
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return cls(date.fromisoformat(text))
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is None:
-            raise ValueError("has a time without an offset: write 2026-11-30 or 2026-11-30T18:00:00+02:00")
-        return cls(instant.astimezone(UTC))
-
-    def start(self, zone: str) -> datetime:
-        """The instant at which it begins."""
-        return self._midnight(zone, days=0)
-
-    def end(self, zone: str) -> datetime:
-        """The instant at which it is over: for a day, the end of that day where the contract lives."""
-        return self._midnight(zone, days=1)
-
-    def _midnight(self, zone: str, days: int) -> datetime:
-        if isinstance(self.value, datetime):
-            return self.value
-        day = self.value + timedelta(days=days)
-        return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-
+__all__ = [
+    "AccountName",
+    "Address",
+    "Addresses",
+    "AgreementRecord",
+    "AgreementVersion",
+    "Approval",
+    "Collector",
+    "Contract",
+    "Customer",
+    "CustomerAccess",
+    "CustomerId",
+    "Device",
+    "DeviceId",
+    "Estate",
+    "EstateSettings",
+    "ExecutionNode",
+    "Invoice",
+    "KeepTimes",
+    "LegalHold",
+    "ManagementService",
+    "Metric",
+    "Moment",
+    "Operator",
+    "Purpose",
+    "Service",
+    "ServiceId",
+    "ServiceSecret",
+    "VantagePoint",
+    "VaultSettings",
+    "is_id",
+]
 
 # Accounts that every Debian has, and ours; a customer's own is none of them.
 _SYSTEM_ACCOUNTS = {"root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy"}
@@ -91,10 +82,6 @@ _SYSTEM_FOLDERS = (
 )
 
 
-class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An unknown field is an error, never ignored."""
-
-
 class Purpose(StrEnum):
     """What a run may be for. There is no third: Vault has no policy for one."""
 
@@ -102,39 +89,16 @@ class Purpose(StrEnum):
     ENDING = "ending"
 
 
-class Addresses(Strict, frozen=True, kw_only=True):
-    """A host's own addresses; at least one family."""
-
-    ipv4: IPv4Address | None = None
-    ipv6: IPv6Address | None = None
-
-    def __post_init__(self) -> None:
-        if not self.both:
-            raise ValueError("names no address: give ipv4, ipv6 or both")
-        if any(
-            a.is_unspecified or a.is_multicast or a.is_loopback or a.is_link_local or a.is_reserved for a in self.both
-        ):
-            raise ValueError("is not a fixed address of a host")
-        if self.ipv6 is not None and self.ipv6.scope_id is not None:
-            raise ValueError(
-                "has an address that means something only on one machine: leave out the % and what follows"
-            )
-
-    @property
-    def both(self) -> tuple[Address, ...]:
-        return tuple(a for a in (self.ipv4, self.ipv6) if a is not None)
-
-    @property
-    def first(self) -> Address:
-        return self.both[0]
-
-
 class ExecutionNode(Strict, frozen=True, kw_only=True):
-    """A host whose fixed addresses the devices accept. `host_key` is needed to reach it from the control node."""
+    """A host whose fixed addresses the devices accept. `host_key` is needed to reach it from the control node.
+
+    `uplink` names the line that it is behind, for people who must know what fails together.
+    """
 
     addresses: Addresses
     control: bool = False
     host_key: PublicKey | None = None
+    uplink: Name | None = None
 
 
 class VantagePoint(Strict, frozen=True, kw_only=True):
@@ -144,109 +108,94 @@ class VantagePoint(Strict, frozen=True, kw_only=True):
     host_key: PublicKey
 
 
+class Collector(Strict, frozen=True, kw_only=True):
+    """A fixed host of ours that devices send logs, flows, traps or backups to: their only target, when monitored."""
+
+    addresses: Addresses
+
+
 class VaultSettings(Strict, frozen=True, kw_only=True):
     address: Url
     ca_file: FilePath
-    kv_mount: Name = "kv"
-    ssh_mount: Name = "ssh"
-    approle_mount: Name = "approle"
-    audit_files: tuple[str, ...] = ()
+    kv_mount: Name = defaults.KV_MOUNT
+    ssh_mount: Name = defaults.SSH_MOUNT
+    approle_mount: Name = defaults.APPROLE_MOUNT
+    transit_mount: Name = defaults.TRANSIT_MOUNT
+    operators_mount: Name = defaults.OPERATORS_MOUNT
+    oidc_mount: Name = defaults.OIDC_MOUNT
+    audit_files: tuple[FilePath, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.audit_files) == 1 or len(set(self.audit_files)) != len(self.audit_files):
+            raise ValueError(
+                "audit_files: with a single one that cannot be written Vault stops: name two, or none where an "
+                "administrator keeps the audit devices"
+            )
 
 
 class AgreementVersion(Strict, frozen=True, kw_only=True):
     digest: Digest
 
 
+class Approval(Strict, frozen=True, kw_only=True):
+    """How many persons must approve what, the one who does it included: what opens a run's policy in Vault asks."""
+
+    looking: Annotated[int, Meta(ge=defaults.APPROVE_LOOKING, le=3)] = defaults.APPROVE_LOOKING
+    access_change: Annotated[int, Meta(ge=defaults.APPROVE_ACCESS_CHANGE, le=3)] = defaults.APPROVE_ACCESS_CHANGE
+    manual_erasure: Annotated[int, Meta(ge=defaults.APPROVE_MANUAL_ERASURE, le=3)] = defaults.APPROVE_MANUAL_ERASURE
+    due_erasure: Annotated[int, Meta(ge=defaults.APPROVE_DUE_ERASURE, le=3)] = defaults.APPROVE_DUE_ERASURE
+
+
+class KeepTimes(Strict, frozen=True, kw_only=True):
+    """For how many days each is kept: what prunes the ledger, Vault's audit logs and the evidence asks.
+
+    `erasures` is what was erased and when; `backups` are snapshots of Vault, which hold what was erased since.
+    """
+
+    ledger: Days = defaults.KEEP_LEDGER
+    audit: Days = defaults.KEEP_AUDIT
+    evidence: Days = defaults.KEEP_EVIDENCE
+    certificates: Days = defaults.KEEP_CERTIFICATES
+    erasures: Days = defaults.KEEP_ERASURES
+    backups: Days = defaults.KEEP_BACKUPS
+
+    def __post_init__(self) -> None:
+        if self.erasures <= self.backups:
+            raise ValueError("erasures: must be kept longer than backups, or a restored one is not erased again")
+
+
+class Operator(Strict, frozen=True, kw_only=True):
+    """A person who works with Obet, under a short name of no meaning elsewhere, and how he logs in to Vault."""
+
+    login: Literal["userpass", "oidc"]
+
+
 class EstateSettings(Strict, frozen=True, kw_only=True):
-    """`estate.yml`: what is the company's own and the same for every customer."""
+    """`estate.yml`: what is the company's own and the same for every customer.
+
+    `reserve` is an address that no host has now and that each device accepts: for the day when nodes or lines are gone.
+    """
 
     nodes: Mapping[Name, ExecutionNode]
     outsiders: Mapping[Name, VantagePoint]
     vault: VaultSettings
-    agreements: Mapping[str, AgreementVersion]
+    agreements: Mapping[Version, AgreementVersion]
+    reserve: Addresses | None = None
+    collectors: Mapping[Name, Collector] = {}
+    operators: Mapping[Name, Operator] = {}
+    approval: Approval = Approval()
+    keep: KeepTimes = KeepTimes()
 
     def __post_init__(self) -> None:
         if sum(node.control for node in self.nodes.values()) != 1:
-            raise ValueError("needs exactly one node with `control: true` under `nodes`")
-        fixed = {a for node in self.nodes.values() for a in node.addresses.both}
-        if any(a in fixed for outsider in self.outsiders.values() for a in outsider.addresses.both):
-            raise ValueError("has an outsider with the address of an execution node")
-
-
-class AgreementRecord(Strict, frozen=True, kw_only=True):
-    """The customer's act of agreement (GDPR article 7; ISO/IEC TS 27560 comes with the consent issue)."""
-
-    version: str
-    digest: Digest
-    given: Moment
-    how: Literal["request", "use"]
-    legal_basis: Literal["contract", "consent"]
-    services: tuple[ServiceId, ...]
-    withdrawn: Moment | None = None
-
-
-class Invoice(Strict, frozen=True, kw_only=True):
-    id: InvoiceId
-    issued: Moment
-    state: Literal["unpaid", "paid", "reversed"]
-    paid: Moment | None = None
-
-    def __post_init__(self) -> None:
-        if (self.state == "paid") != (self.paid is not None):
-            raise ValueError("needs `paid` exactly when its state is paid")
-
-
-class Service(Strict, frozen=True, kw_only=True):
-    """One-off work ends by payment or warranty, as `access_ends` says; a managed service by `ended`."""
-
-    id: ServiceId
-    kind: Literal["managed", "one-off"]
-    started: Moment
-    devices: tuple[DeviceId, ...]
-    ended: Moment | None = None
-    access_ends: Literal["earliest", "warranty"] | None = None
-    warranty_until: Moment | None = None
-    last_day: Moment | None = None
-    invoices: tuple[Invoice, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(set(self.devices)) != len(self.devices):
-            raise ValueError("names a device twice")
-        if self.kind == "managed":
-            if self.access_ends or self.warranty_until or self.last_day:
-                raise ValueError("is managed: it ends by `ended`, not by access_ends, warranty_until or last_day")
-        elif self.access_ends is None:
-            raise ValueError("is one-off work: say `access_ends: earliest` or `access_ends: warranty`")
-        elif self.access_ends == "warranty" and self.warranty_until is None:
-            raise ValueError("ends with its warranty, so it needs `warranty_until`")
-        elif self.warranty_until is None and self.last_day is None:
-            raise ValueError("has no warranty: give `last_day`, so that it ends even if it is never paid")
-
-
-class Contract(Strict, frozen=True, kw_only=True):
-    """`customers/<id>/contract.yml`."""
-
-    id: CustomerId
-    time_zone: str
-    agreement: tuple[AgreementRecord, ...]
-    services: tuple[Service, ...]
-    hard_stop_days: Annotated[int, Meta(ge=1, le=90)] = 30
-
-    def __post_init__(self) -> None:
-        try:
-            ZoneInfo(self.time_zone)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("time_zone: is none of the IANA database's, such as Europe/Sofia") from None
-        ids = [service.id for service in self.services]
-        if len(set(ids)) != len(ids):
-            raise ValueError("has two services with one id")
+            raise ValueError("nodes: needs exactly one node with `control: true`")
 
 
 class ManagementService(Strict, frozen=True, kw_only=True):
     """A port that we manage the device through. Encrypted protocols only: there is no other literal."""
 
     protocol: Literal["ssh"]
-    port: Port = 22
+    port: Port = defaults.SSH_PORT
 
 
 class ServiceSecret(Strict, frozen=True, kw_only=True):
@@ -254,9 +203,9 @@ class ServiceSecret(Strict, frozen=True, kw_only=True):
 
     name: Name
     path: FilePath
-    owner: AccountName = "root"
-    group: AccountName = "root"
-    mode: FileMode = "0600"
+    owner: AccountName = defaults.FILE_OWNER
+    group: AccountName = defaults.FILE_OWNER
+    mode: FileMode = defaults.FILE_MODE
 
     def __post_init__(self) -> None:
         if self.path.count("/") < 3 or self.path.startswith(_SYSTEM_FOLDERS):
@@ -275,22 +224,51 @@ class CustomerAccess(Strict, frozen=True, kw_only=True):
 
 
 class Device(Strict, frozen=True, kw_only=True):
-    """`customers/<id>/devices/<id>.yml`."""
+    """`customers/<id>/devices/<id>.yml`. Where `reach` is not direct, the device sees us come from `seen_as`."""
 
     id: DeviceId
-    platform: Literal["linux"]
-    owner: Literal["customer"]
+    platform: Literal["linux", "routeros", "ios", "eos", "junos"]
+    owner: Literal["customer", "provider"]
     addresses: Addresses
     host_key: PublicKey
     management: tuple[ManagementService, ...]
     enforce: Literal["observe", "restrict"]
-    customer_access: CustomerAccess
+    customer_access: CustomerAccess | None = None
+    reach: Literal["direct", "tunnel", "jump"] = defaults.REACH
+    seen_as: tuple[Addresses, ...] = ()
     co_managers: tuple[Addresses, ...] = ()
     service_secrets: tuple[ServiceSecret, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.management:
-            raise ValueError("names no management service")
+            raise ValueError("management: names no service")
+        if self.owner == "customer" and self.customer_access is None:
+            raise ValueError("is the customer's: say by `customer_access` what he logs in with when ours has ended")
+        if self.owner == "provider" and self.customer_access is not None:
+            raise ValueError("customer_access: is for the customer's own devices, and this is the provider's")
+        if self.reach != "direct" and not self.seen_as:
+            raise ValueError(f"is reached by {self.reach}: name the addresses that it sees by `seen_as`")
+        if self.reach == "direct" and self.seen_as:
+            raise ValueError("seen_as: a device that is reached directly sees the execution nodes' own addresses")
+        if self.service_secrets and self.platform != "linux":
+            raise ValueError("service_secrets: are files on Linux, and this is another platform")
+        for field, places in (
+            ("service_secrets", [secret.name for secret in self.service_secrets]),
+            ("service_secrets", [secret.path for secret in self.service_secrets]),
+        ):
+            if len(set(places)) != len(places):
+                raise ValueError(f"{field}: names one thing twice")
+
+    @property
+    def not_served(self) -> str:
+        """Why no plan can be made for this device yet; empty where one can."""
+        if self.platform != "linux":
+            return f"{self.id}: platform {self.platform}: is not served yet, only linux is: nothing is done on it"
+        if self.owner == "provider":
+            return f"{self.id}: owner provider: is not served yet, only customers' devices are: nothing is done on it"
+        if self.reach == "jump":
+            return f"{self.id}: reach jump: is not served yet, only direct and tunnel are: nothing is done on it"
+        return ""
 
 
 class Customer(Strict, frozen=True, kw_only=True):
@@ -316,7 +294,13 @@ class Estate(Strict, frozen=True, kw_only=True):
 
     @property
     def fixed_addresses(self) -> tuple[Address, ...]:
-        return tuple(a for node in self.settings.nodes.values() for a in node.addresses.both)
+        """The execution nodes' and the reserve: what every device that is reached directly accepts."""
+        reserve = self.settings.reserve.both if self.settings.reserve else ()
+        return (*(a for node in self.settings.nodes.values() for a in node.addresses.both), *reserve)
+
+    def sources(self, device: Device) -> tuple[Address, ...]:
+        """The addresses of ours that this device sees."""
+        return tuple(a for host in device.seen_as for a in host.both) or self.fixed_addresses
 
     def customer_of(self, device: str) -> Customer:
         """KeyError when no customer has that device."""
@@ -324,8 +308,3 @@ class Estate(Strict, frozen=True, kw_only=True):
             if device in customer.devices:
                 return customer
         raise KeyError(device)
-
-
-def is_id(kind: str, text: str) -> bool:
-    """Whether `text` is an opaque id of that kind (`c`, `d`, `s` or `i`)."""
-    return re.fullmatch(f"{kind}-{_ID}", text) is not None

@@ -57,13 +57,16 @@ def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     return {"probes": [str(p) for p in probes], "outsiders": outsiders}
 
 
-def take_over_prepare(run: Run, device: str, _: Mapping[str, Any]) -> Values:
-    """Makes the next password and writes it to Vault before the device gets it. `needed` is false when it is ours."""
+def take_over_prepare(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Makes the next password and writes it to Vault before the device gets it. `needed` is false when it is ours.
+
+    With `again`, also when it is ours already; one that was cut off is always taken up where it was.
+    """
     customer = run.estate.customer_of(device).id
     found = device_secrets.read(run.child(device), customer, device)
     if found.login is None:
         raise RunError(f"{device}: Vault holds no login of the customer's: `obet secret login {device}` takes it")
-    if found.login.taken_over:
+    if found.login.taken_over and found.next_password is None and not options.get("again"):
         return {"needed": False}
     if found.next_password is None:
         with_next = msgspec.structs.replace(found, next_password=device_secrets.generate())
@@ -83,11 +86,16 @@ def take_over_complete(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     return {"changed": True}
 
 
-def service_secrets(run: Run, device: str, _: Mapping[str, Any]) -> Values:
-    """Makes each service secret that the device's file names and Vault has not yet."""
+def service_secrets(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Makes each service secret that the device's file names and Vault has not yet; with `again`, all of them anew.
+
+    What was there stays as a version until the ending: a run that is cut off now leaves the device with one that Vault
+    still knows.
+    """
     customer, wanted = run.estate.customer_of(device).id, run.device(device).service_secrets
     found = device_secrets.read(run.child(device), customer, device)
-    missing = {secret.name: device_secrets.generate() for secret in wanted if secret.name not in found.services}
+    again = bool(options.get("again"))
+    missing = {s.name: device_secrets.generate() for s in wanted if again or s.name not in found.services}
     if missing:
         grown = msgspec.structs.replace(found, services={**found.services, **missing})
         device_secrets.write(run.child(device), customer, device, grown)
@@ -150,6 +158,13 @@ def destroy_secrets(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     return {"changed": True}
 
 
+def offboarded(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Says whether all devices of the device's customer have ended; `left` names those that have not."""
+    ended = run.journal.ended()
+    left = [other for other in run.estate.customer_of(device).devices if other not in ended]
+    return {"left": sorted(left)}
+
+
 def record(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """Writes a step to the journal; with `once`, not again when it stands there already with the same detail."""
     step, last = Step(options["step"]), run.journal.last(device)
@@ -158,5 +173,5 @@ def record(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     known = step in last and last[step].detail == options.get("detail", {})
     if options.get("once", True) and known and not again:
         return {"changed": False}
-    run.journal.append(run.id, device, step, options.get("detail"))
+    run.record(device, step, options.get("detail"))
     return {"changed": True}

@@ -13,8 +13,10 @@ import rfc8785
 from obet.access import nftables
 from obet.access.policy import management_policy
 from obet.erasure.steps import Entry, Step
+from obet.errors import PolicyError
 from obet.model import Address, CustomerAccess, Device, Estate, Purpose, ServiceSecret
 from obet.obligations import Grant, Obligation, Requirement
+from obet.offboarding import Offboarding, offboarding
 from obet.vault import names
 
 ACCOUNT = "obet"
@@ -58,6 +60,7 @@ class DevicePlan(msgspec.Struct, frozen=True, kw_only=True):
     customer_key: str
     customer_confirmed: bool
     service_secrets: tuple[ServiceSecret, ...]
+    offboarding: Offboarding
     done: tuple[str, ...]
 
     @property
@@ -81,12 +84,15 @@ def device_plan(
     our_source: Address | None,
     done: Mapping[Step, Entry],
 ) -> DevicePlan:
-    """The plan of `device`; PolicyError when its management policy would be unsafe."""
+    """The plan of `device`; PolicyError when it is not served, or its management policy would be unsafe."""
+    if device.not_served or device.customer_access is None:
+        raise PolicyError(device.not_served)
+    found, customer = tuple(found), estate.customer_of(device.id)
     own = [o for o in found if o.device == device.id]
     policy = management_policy(estate, device, our_source)
     text = nftables.render(policy)
     return DevicePlan(
-        customer=estate.customer_of(device.id).id,
+        customer=customer.id,
         device=device.id,
         purposes=tuple(sorted(grant.purpose for grant in granted if grant.device == device.id)),
         due=_time(_until(own, Purpose.TECHNICAL)),
@@ -107,12 +113,15 @@ def device_plan(
         customer_key=customer_key(device),
         customer_confirmed=_confirmed(device, done),
         service_secrets=device.service_secrets,
+        offboarding=offboarding(customer.contract, found),
         done=tuple(sorted(done.keys())),
     )
 
 
 def customer_key(device: Device) -> str:
-    """The digest by which the journal knows the customer's key."""
+    """The digest by which the journal knows the customer's key; PolicyError for a device that is not handed over."""
+    if device.customer_access is None:
+        raise PolicyError(f"{device.id}: is the provider's own: the customer gets no access of his own to it")
     return hashlib.sha256(device.customer_access.public_key.encode()).hexdigest()
 
 

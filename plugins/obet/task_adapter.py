@@ -11,8 +11,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
 
+from obet.current_run import current
 from obet.errors import ObetError, RunError
-from obet.run import Run, current
+from obet.run import Run
 
 Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,29 @@ from .this_host import CHECKOUT
 EXAMPLE = CHECKOUT / "inventories" / "example"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 
-# One-off work with a warranty, a managed service, and one who has not agreed to anything.
-WARRANTY_CUSTOMER, WARRANTY_DEVICE = "c-qgx2np9y3d", "d-593ccz0tsv"
-MANAGED_CUSTOMER, MANAGED_DEVICE = "c-hkqgde66rg", "d-nh4bbpheqk"
+# One-off work with a warranty, and the same unpaid and under a legal hold.
+WARRANTY_CUSTOMER, WARRANTY_DEVICE, HELD_DEVICE = "c-qgx2np9y3d", "d-593ccz0tsv", "d-291m8gq0b9"
+# A managed service; one server of two services.
+MANAGED_CUSTOMER, MANAGED_DEVICE, SHARED_DEVICE = "c-hkqgde66rg", "d-nh4bbpheqk", "d-4jmtzhs00w"
+# One-off work without a warranty, which ends when it is paid.
+PAID_CUSTOMER, PAID_DEVICE, SECOND_PAID_DEVICE = "c-mbr7ba2cby", "d-skqf5xe0yz", "d-a8gfp81xga"
+# One who has not agreed to anything.
 UNAGREED_CUSTOMER, UNAGREED_DEVICE = "c-aqj5van3ze", "d-jscb00nk6m"
-SERVERS = {WARRANTY_DEVICE: "server1", MANAGED_DEVICE: "server2"}
+SERVERS = {
+    WARRANTY_DEVICE: "server1",
+    MANAGED_DEVICE: "server2",
+    SHARED_DEVICE: "server3",
+    HELD_DEVICE: "server4",
+    PAID_DEVICE: "server5",
+    SECOND_PAID_DEVICE: "server6",
+}
 CUSTOMERS = {
     WARRANTY_DEVICE: WARRANTY_CUSTOMER,
+    HELD_DEVICE: WARRANTY_CUSTOMER,
     MANAGED_DEVICE: MANAGED_CUSTOMER,
+    SHARED_DEVICE: MANAGED_CUSTOMER,
+    PAID_DEVICE: PAID_CUSTOMER,
+    SECOND_PAID_DEVICE: PAID_CUSTOMER,
     UNAGREED_DEVICE: UNAGREED_CUSTOMER,
 }
 
@@ -37,6 +52,7 @@ def write(lab: Lab) -> Path:
     for device, server in SERVERS.items():
         access = {"account": "owner", "public_key": key}
         change_device(folder, device, {"host_key": _host_key(lab, server), "customer_access": access})
+    _before_it_was_over(folder)
     return folder
 
 
@@ -46,16 +62,39 @@ def device_file(folder: Path, device: str) -> Path:
 
 def set_warranty_end(folder: Path, end: datetime) -> None:
     """Makes the warranty end at an instant."""
+    change_service(folder, WARRANTY_CUSTOMER, 0, {"warranty_until": end.isoformat()})
 
-    def change(contract: dict[str, Any]) -> None:
-        contract["services"][0]["warranty_until"] = end.isoformat()
 
-    _edit(folder / "customers" / WARRANTY_CUSTOMER / "contract.yml", change)
+def set_paid(folder: Path, when: datetime) -> None:
+    """The work of the third customer is paid at an instant, which ends it."""
+    paid = {"id": "i-564wqgwtm2", "issued": "2026-05-29", "state": "paid", "paid": when.isoformat()}
+    change_service(folder, PAID_CUSTOMER, 0, {"invoices": [paid]})
+
+
+def set_held(folder: Path, started: datetime, warranty_until: datetime) -> None:
+    """When the work that is under a legal hold goes on."""
+    dates = {"started": started.isoformat(), "warranty_until": warranty_until.isoformat()}
+    change_service(folder, WARRANTY_CUSTOMER, 1, dates)
+
+
+def change_service(folder: Path, customer: str, number: int, fields: Mapping[str, Any]) -> None:
+    """Sets fields of a contract's service, counted from 0."""
+    path = folder / "customers" / customer / "contract.yml"
+    _edit(path, lambda contract: contract["services"][number].update(fields))
 
 
 def change_device(folder: Path, device: str, fields: Mapping[str, Any]) -> None:
     """Sets fields of a device's file."""
     _edit(device_file(folder, device), lambda found: found.update(fields))
+
+
+def _before_it_was_over(folder: Path) -> None:
+    """What is over in the example is yet to be paid, or to begin, in a lab: each test ends what it is about itself."""
+    unpaid = {"id": "i-564wqgwtm2", "issued": "2026-05-29", "state": "unpaid"}
+    a_year = timedelta(days=365)
+    last_day = (datetime.now(UTC) + a_year).date().isoformat()
+    change_service(folder, PAID_CUSTOMER, 0, {"invoices": [unpaid], "last_day": last_day})
+    set_held(folder, datetime.now(UTC) + a_year, datetime.now(UTC) + 2 * a_year)
 
 
 def _settings(lab: Lab, settings: dict[str, Any]) -> None:

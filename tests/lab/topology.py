@@ -77,6 +77,10 @@ PLACES = (
     Place("outsider1", Kind.VANTAGE, MGMT, 66),
     Place("server1", Kind.SERVER, MGMT, 101),
     Place("server2", Kind.SERVER, MGMT, 102),
+    Place("server3", Kind.SERVER, MGMT, 103),
+    Place("server4", Kind.SERVER, MGMT, 104),
+    Place("server5", Kind.SERVER, MGMT, 105),
+    Place("server6", Kind.SERVER, MGMT, 106),
     Place("outsider2", Kind.VANTAGE, ELSEWHERE, 66),
     Place("customer1", Kind.CUSTOMER, ELSEWHERE, 21),
 )

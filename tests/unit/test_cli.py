@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import EXAMPLE, edit, obet, python
+from builders import EXAMPLE, edit, line_of, obet, python
 from obet import cli
 from obet.errors import ObetError
 
-WARRANTY_DEVICE, MANAGED_DEVICE, UNAGREED_DEVICE = "d-593ccz0tsv", "d-nh4bbpheqk", "d-jscb00nk6m"
+WARRANTY_DEVICE, HELD_DEVICE, UNAGREED_DEVICE = "d-593ccz0tsv", "d-291m8gq0b9", "d-jscb00nk6m"
+MANAGED_DEVICE, SHARED_DEVICE = "d-nh4bbpheqk", "d-4jmtzhs00w"
+PAID_DEVICES = {"d-skqf5xe0yz", "d-a8gfp81xga"}
+DEVICES = {WARRANTY_DEVICE, HELD_DEVICE, UNAGREED_DEVICE, MANAGED_DEVICE, SHARED_DEVICE} | PAID_DEVICES
 DURING, AFTER, LONG_AFTER = "2027-06-01", "2028-02-01", "2029-01-01"
 
 
@@ -61,7 +64,8 @@ def due(capsys: pytest.CaptureFixture[str], at: str) -> set[tuple[str, str]]:
     """Device and purpose of what is granted at a time."""
     code, out, _ = run(capsys, "due", "--at", at, "--json")
     assert code == 0
-    return {(o["device"], o["purpose"]) for o in json.loads(out) if o["state"] == "in force" and o["purpose"]}
+    rows = json.loads(out)["obligations"]
+    return {(o["device"], o["purpose"]) for o in rows if o["state"] == "in force" and o["purpose"]}
 
 
 def test_help_needs_neither_vaults_client_nor_ssh(shown: tuple[dict[str, str], list[str]]) -> None:
@@ -101,11 +105,49 @@ def every_error(of: type[ObetError]) -> Iterator[type[ObetError]]:
 def test_due_shows_technical_before_the_end_of_the_warranty_ending_after_and_nothing_at_last(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    managed = (MANAGED_DEVICE, "technical")
-    assert due(capsys, DURING) == {(WARRANTY_DEVICE, "technical"), managed}
-    assert due(capsys, AFTER) == {(WARRANTY_DEVICE, "ending"), managed}
-    assert due(capsys, LONG_AFTER) == {managed}
-    assert due(capsys, "2026-02-01") == {(WARRANTY_DEVICE, "technical")}
+    managed = {(device, "technical") for device in (MANAGED_DEVICE, SHARED_DEVICE)}
+    assert due(capsys, DURING) == {(WARRANTY_DEVICE, "technical")} | managed
+    assert due(capsys, AFTER) == {(WARRANTY_DEVICE, "ending")} | managed
+    assert due(capsys, LONG_AFTER) == managed
+
+
+def test_due_of_the_example_shows_each_of_its_endings(capsys: pytest.CaptureFixture[str]) -> None:
+    begun = {(device, "technical") for device in (WARRANTY_DEVICE, HELD_DEVICE, SHARED_DEVICE)}
+    assert due(capsys, "2026-02-01") == begun
+    assert {(device, "technical") for device in PAID_DEVICES} < due(capsys, "2026-06-10")
+    assert {(device, "ending") for device in PAID_DEVICES} < due(capsys, "2026-06-11")
+    assert (SHARED_DEVICE, "technical") in due(capsys, "2026-06-11"), "paid long ago, and under a service that runs"
+    assert (HELD_DEVICE, "ending") in due(capsys, "2026-09-20"), "unpaid, and a legal hold keeps no access"
+    assert not {(HELD_DEVICE, purpose) for purpose in ("technical", "ending")} & due(capsys, "2026-10-01")
+
+
+def test_due_of_the_example_says_that_only_the_paid_customers_data_must_be_gone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, out, _ = run(capsys, "due", "--at", LONG_AFTER, "--json")
+    gone = [o for o in json.loads(out)["obligations"] if o["requirement"] == "data absent"]
+    assert [(o["customer"], o["device"], o["state"]) for o in gone] == [("c-mbr7ba2cby", None, "in force")]
+
+
+def test_due_warns_of_what_ends_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "due", "--at", "2028-01-30", "--json")
+    (warning,) = json.loads(out)["warnings"]
+    assert (warning["device"], warning["purpose"], warning["days"]) == (WARRANTY_DEVICE, "technical", 7)
+    assert warning["at"] == "2028-01-31T22:00:00Z"
+    _, table, _ = run(capsys, "due", "--at", "2028-01-30")
+    assert table.splitlines()[-2:][0] == "ENDS BY ITSELF"
+    assert table.splitlines()[-1].startswith(f"warning: {WARRANTY_DEVICE}: our access is due to end within 7 days")
+    _, table, _ = run(capsys, "due", "--at", DURING)
+    assert "ENDS BY ITSELF" not in table
+
+
+def test_due_does_not_warn_of_an_ending_that_is_done(tmp_path: Path) -> None:
+    stop = "2028-02-29"
+    entry = {"at": "2028-02-10T00:00:00Z", "run": "r", "device": WARRANTY_DEVICE, "step": "secrets destroyed"}
+    environment = {"OBET_ESTATE": str(EXAMPLE), "STATE_DIRECTORY": str(tmp_path)}
+    assert "hard stop of an open ending" in obet("due", "--at", stop, environment=environment).stdout
+    (tmp_path / "journal.jsonl").write_text(json.dumps(entry) + "\n")
+    assert "hard stop of an open ending" not in obet("due", "--at", stop, environment=environment).stdout
 
 
 def test_at_takes_an_instant_to_the_second(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,8 +167,9 @@ def test_due_for_people_has_a_line_for_each_obligation_under_a_head(capsys: pyte
     _, table, _ = run(capsys, "due", "--at", DURING)
     _, plain, _ = run(capsys, "due", "--at", DURING, "--json")
     head, *lines = table.splitlines()
-    assert head.split()[:2] == ["DEVICE", "STATE"]
-    assert [line.split()[0] for line in lines] == [o["device"] for o in json.loads(plain)]
+    assert head.split()[:2] == ["SUBJECT", "STATE"]
+    rows = json.loads(plain)["obligations"]
+    assert [line.split()[0] for line in lines] == [o["device"] or o["customer"] for o in rows]
     (forbidden,) = [line for line in lines if line.startswith(UNAGREED_DEVICE)]
     assert "access forbidden" in forbidden
 
@@ -135,9 +178,26 @@ def test_plan_shows_one_device_or_all_of_them(capsys: pytest.CaptureFixture[str]
     _, one, _ = run(capsys, "plan", WARRANTY_DEVICE, "--json")
     _, every, _ = run(capsys, "plan", "--json")
     assert [plan["device"] for plan in json.loads(one)] == [WARRANTY_DEVICE]
-    assert {plan["device"] for plan in json.loads(every)} == {WARRANTY_DEVICE, MANAGED_DEVICE, UNAGREED_DEVICE}
+    assert {plan["device"] for plan in json.loads(every)} == DEVICES
     _, text, _ = run(capsys, "plan", WARRANTY_DEVICE)
     assert json.loads(one)[0]["management"]["text"] in text
+
+
+def test_a_device_of_a_platform_that_is_not_served_is_exit_4_and_one_line(
+    capsys: pytest.CaptureFixture[str], example: Path
+) -> None:
+    edit(example / "customers/c-aqj5van3ze/devices/d-jscb00nk6m.yml", "platform: linux", "platform: eos")
+    edit(
+        example / "customers/c-aqj5van3ze/devices/d-jscb00nk6m.yml",
+        "service_secrets:\n  - {name: status, path: /etc/status/token}\n",
+        "",
+    )
+    for asked in (["plan"], ["plan", UNAGREED_DEVICE]):
+        code, out, error = run(capsys, *asked, estate=example)
+        assert (code, out) == (4, "")
+        assert error.startswith(f"obet: {UNAGREED_DEVICE}: platform eos: is not served yet")
+        assert len(error.splitlines()) == 1
+    assert run(capsys, "plan", WARRANTY_DEVICE, estate=example)[0] == 0
 
 
 def test_a_device_that_the_estate_does_not_have_is_exit_9(capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,6 +227,7 @@ def test_a_broken_estate_is_exit_3_and_one_line(
     capsys: pytest.CaptureFixture[str], example: Path, command: list[str]
 ) -> None:
     path = example / "customers" / "c-qgx2np9y3d" / "contract.yml"
+    assert line_of(path, "warranty_until: 2028-01-31") == 17
     edit(path, "warranty_until: 2028-01-31", "warranty_until: 2028-01-32")
     code, out, error = run(capsys, *command, estate=example)
     assert (code, out) == (3, "")
@@ -201,6 +262,7 @@ AUDIT: list[dict[str, Any]] = [
             "remote_address": "198.51.100.11",
             "headers": {"x-correlation-id": [run_id]},
         },
+        "response": {"data": {"data": {"login": {"password": "hmac-sha256:0"}}}},
     }
     for run_id in ("run-1", "run-2")
 ]

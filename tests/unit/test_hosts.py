@@ -29,7 +29,11 @@ def test_each_device_is_a_host_in_the_groups_of_all_of_its_platform_and_of_its_c
     assert {host: groups for host, (groups, _) in FOUND.items()} == {
         "d-jscb00nk6m": ("obet", "linux", "c_aqj5van3ze"),
         "d-nh4bbpheqk": ("obet", "linux", "c_hkqgde66rg"),
+        "d-4jmtzhs00w": ("obet", "linux", "c_hkqgde66rg"),
+        "d-skqf5xe0yz": ("obet", "linux", "c_mbr7ba2cby"),
+        "d-a8gfp81xga": ("obet", "linux", "c_mbr7ba2cby"),
         "d-593ccz0tsv": ("obet", "linux", "c_qgx2np9y3d"),
+        "d-291m8gq0b9": ("obet", "linux", "c_qgx2np9y3d"),
     }
 
 

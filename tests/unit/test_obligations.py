@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,15 +24,12 @@ from builders import (
     one_off,
     record,
 )
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from obet.model import AgreementRecord, Customer, Invoice, Moment, Purpose, Service
-from obet.obligations import Grant, Obligation, Requirement, State, grants, obligations
+from obet.model import AgreementRecord, Customer, Invoice, LegalHold, Metric, Purpose, Service
+from obet.obligations import Grant, Obligation, Requirement, State, grants, obligations, warnings
 
 TECHNICAL, ENDING = Purpose.TECHNICAL, Purpose.ENDING
 SECOND = timedelta(seconds=1)
 DAYS_30 = timedelta(days=30)
-FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 def found(of: Customer, now: datetime) -> tuple[Obligation, ...]:
@@ -88,6 +84,7 @@ PAID_LATE = (invoice("paid", "2026-08-20"),)
 TWO_PAID = (invoice("paid", "2026-02-20"), invoice("paid", "2026-03-01", name="i-0000000002"))
 ONE_OF_TWO = (invoice("paid", "2026-02-20"), invoice("unpaid", name="i-0000000002"))
 REVERSED = (invoice("reversed"),)
+WITHOUT_WARRANTY: dict[str, Any] = {"warranty_until": None, "last_day": moment("2026-09-30")}
 ONE_REVERSED = (invoice("paid", "2026-02-20"), invoice("reversed", name="i-0000000002"))
 
 
@@ -123,7 +120,7 @@ def test_payment_or_warranty_ends_it_as_the_contract_says(
     ],
 )
 def test_work_without_a_warranty_ends_with_its_last_day_paid_or_not(invoices: tuple[Invoice, ...], end: str) -> None:
-    work = one_off(access_ends="earliest", warranty_until=None, last_day=moment("2026-09-30"), invoices=invoices)
+    work = one_off(access_ends="earliest", invoices=invoices, **WITHOUT_WARRANTY)
     assert technical_until(customer([work], [record()]), end)
 
 
@@ -253,6 +250,7 @@ def test_each_obligation_says_its_promise_its_time_and_the_fact_that_causes_it()
         ("post-warranty", "access allowed", TECHNICAL, start, due, "in force"),
         ("post-warranty", "access allowed", ENDING, due, stop, "coming"),
         ("post-warranty", "secret absent", None, stop, None, "coming"),
+        ("offboarding", "data absent", None, due, None, "coming"),
     ]
     assert of[2].cause == f"service {SERVICE}, agreement version 2026-01"
     assert of[4].cause == f"service {SERVICE}: the warranty has expired; hard stop 30 days later"
@@ -263,7 +261,7 @@ def test_each_obligation_says_its_promise_its_time_and_the_fact_that_causes_it()
     [
         (one_off(access_ends="earliest", invoices=PAID), "the work is paid"),
         (one_off(), "the warranty has expired"),
-        (one_off(last_day=moment("2026-06-01")), "the last day without a warranty has passed"),
+        (one_off(access_ends="earliest", **WITHOUT_WARRANTY), "the last day without a warranty has passed"),
         (managed(ended=moment("2026-06-01")), "the service was ended"),
     ],
 )
@@ -273,155 +271,172 @@ def test_the_cause_names_the_fact_that_ends_it(work: Service, because: str) -> N
 
 
 def test_the_secret_must_be_gone_from_the_hard_stop_on_for_good() -> None:
-    of = found(customer([one_off()], [record()]), instant("2027-01-01 00:00"))
+    of = found(customer([one_off(invoices=ONE_OF_TWO)], [record()]), instant("2027-01-01 00:00"))
     (gone,) = [o for o in of if o.requirement is Requirement.SECRET_ABSENT]
     assert (gone.state, gone.until) == (State.IN_FORCE, None)
     assert {o.state for o in of if o is not gone} == {State.OVER}
 
 
-# Over generated contracts
-
-ZONES = ["Europe/Sofia", "UTC", "America/Havana", "Pacific/Apia", "Asia/Beirut"]
-SERVICES, DEVICES = [SERVICE, SECOND_SERVICE, "s-0000000003"], [DEVICE, SECOND_DEVICE]
-INSTANTS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
-MOMENTS = st.builds(Moment, st.dates(date(2026, 1, 1), date(2026, 12, 31)) | INSTANTS)
-SUBSETS = st.lists(st.sampled_from(DEVICES), unique=True).map(tuple)
-
-
-def invoices() -> st.SearchStrategy[tuple[Invoice, ...]]:
-    paid = MOMENTS.map(lambda when: invoice("paid", when.value.isoformat()))
-    return st.lists(paid | st.sampled_from([invoice("unpaid"), invoice("reversed")]), max_size=3).map(tuple)
+def test_services_that_follow_each_other_without_a_gap_are_one_access_that_ends_with_the_last() -> None:
+    second = one_off(SECOND_SERVICE, started=moment("2026-07-01"), warranty_until=moment("2026-09-30"))
+    both = customer([one_off(), second], [record(services=(SERVICE, SECOND_SERVICE))])
+    (technical,) = [o for o in found(both, instant("2026-05-01 00:00")) if o.purpose is TECHNICAL]
+    assert technical.until == instant("2026-09-30 21:00")
+    later = one_off(SECOND_SERVICE, started=moment("2026-07-02"), warranty_until=moment("2026-09-30"))
+    apart = customer([one_off(), later], [record(services=(SERVICE, SECOND_SERVICE))])
+    (technical,) = [o for o in found(apart, instant("2026-05-01 00:00")) if o.purpose is TECHNICAL]
+    assert technical.until == instant("2026-06-30 21:00")
 
 
-def services(name: str) -> st.SearchStrategy[Service]:
-    maybe = st.none() | MOMENTS
-    common: dict[str, Any] = {"started": MOMENTS, "devices": SUBSETS, "ended": maybe, "invoices": invoices()}
-    work: dict[str, Any] = {"kind": st.just("one-off"), "id": st.just(name)} | common
-    return st.one_of(
-        st.builds(Service, kind=st.just("managed"), id=st.just(name), **common),
-        st.builds(Service, access_ends=st.just("warranty"), warranty_until=MOMENTS, last_day=maybe, **work),
-        st.builds(Service, access_ends=st.just("earliest"), warranty_until=MOMENTS, last_day=maybe, **work),
-        st.builds(Service, access_ends=st.just("earliest"), last_day=MOMENTS, **work),
+# A customer's data: when all is over and paid, and no hold stands
+
+HELD = LegalHold(id="h-0000000001", since=moment("2026-06-15"))
+RELEASED = LegalHold(id="h-0000000001", since=moment("2026-06-15"), until=moment("2026-11-30"))
+LATER = LegalHold(id="h-0000000001", since=moment("2026-10-01"), until=moment("2026-11-30"))
+
+
+def data_absent(*services: Service, at: str = "2026-07-15 00:00") -> tuple[datetime | None, datetime | None] | None:
+    """Since when and until when the customer's data must be gone; None while nothing says so."""
+    of = found(customer(services, [record()]), instant(at))
+    rows = [o for o in of if o.requirement is Requirement.DATA_ABSENT]
+    assert all((o.device, o.promise, o.subject) == (None, "offboarding", CUSTOMER) for o in rows)
+    return (rows[0].since, rows[0].until) if rows else None
+
+
+def test_data_must_be_gone_when_the_work_is_over_and_paid() -> None:
+    assert data_absent(one_off(invoices=PAID)) == (instant("2026-06-30 21:00"), None)
+    assert data_absent(one_off(invoices=PAID_LATE)) == (instant("2026-08-20 21:00"), None)
+    assert data_absent(managed(ended=moment("2026-09-30"), invoices=PAID)) == (instant("2026-09-30 21:00"), None)
+
+
+@pytest.mark.parametrize("invoices", [(invoice("unpaid"),), REVERSED, ONE_OF_TWO, ONE_REVERSED])
+def test_what_is_unpaid_after_the_warranty_ends_access_and_keeps_the_data(invoices: tuple[Invoice, ...]) -> None:
+    work = one_off(invoices=invoices)
+    assert technical_until(customer([work], [record()]), "2026-06-30 21:00")
+    assert data_absent(work, at="2030-01-01 00:00") is None
+
+
+def test_data_stays_while_one_service_of_several_runs() -> None:
+    assert data_absent(one_off(invoices=PAID), managed(SECOND_SERVICE)) is None
+    assert data_absent(one_off(invoices=PAID), managed(SECOND_SERVICE, ended=moment("2026-09-30"))) == (
+        instant("2026-09-30 21:00"),
+        None,
     )
 
 
-@st.composite
-def customers(draw: st.DrawFn) -> Customer:
-    own = [draw(services(name)) for name in SERVICES[: draw(st.sampled_from([3, 2, 1, 0]))]]
-    covered = st.just(tuple(SERVICES)) | st.lists(st.sampled_from(SERVICES), unique=True).map(tuple)
-    withdrawn = st.none() | MOMENTS
-    fields = {"version": st.just("2026-01"), "digest": st.just(""), "how": st.just("use")}
-    fields |= {"legal_basis": st.just("contract")}
-    records = draw(
-        st.lists(st.builds(AgreementRecord, given=MOMENTS, services=covered, withdrawn=withdrawn, **fields), max_size=3)
-    )
-    return customer(
-        own,
-        records,
-        [device(name) for name in DEVICES],
-        time_zone=draw(st.sampled_from(ZONES)),
-        hard_stop_days=draw(st.integers(1, 90)),
-    )
+def test_payment_ends_access_at_once_and_the_data_waits_for_the_warranty() -> None:
+    work = one_off(access_ends="earliest", invoices=PAID)
+    assert technical_until(customer([work], [record()]), "2026-02-20 22:00")
+    assert data_absent(work) == (instant("2026-06-30 21:00"), None)
+    without = one_off(access_ends="earliest", invoices=PAID, **WITHOUT_WARRANTY)
+    assert data_absent(without) == (instant("2026-02-20 22:00"), None)
 
 
-def ends(service: Service, zone: str) -> datetime:
-    """When a service stops needing access, as promises.md tells it."""
-    times = [m.end(zone) for m in (service.ended, service.warranty_until, service.last_day) if m]
-    if service.access_ends == "earliest" and service.invoices and all(i.paid for i in service.invoices):
-        times.append(max(i.paid.end(zone) for i in service.invoices if i.paid))
-    return min(times, default=FOREVER)
+def test_a_withdrawn_agreement_ends_access_but_destroys_nothing() -> None:
+    of = found(customer([managed()], [record(withdrawn="2026-05-05")]), instant("2026-06-01 00:00"))
+    assert [o.requirement for o in of if o.requirement is Requirement.DATA_ABSENT] == []
 
 
-def spans(of: Customer, device: str) -> Iterable[tuple[datetime, datetime]]:
-    """From when until when a service and a record of it give access to a device."""
-    zone = of.contract.time_zone
-    for service in of.contract.services:
-        for agreed in of.contract.agreement:
-            if device in service.devices and service.id in agreed.services:
-                withdrawn = agreed.withdrawn.start(zone) if agreed.withdrawn else FOREVER
-                since = max(service.started.start(zone), agreed.given.start(zone))
-                if since < min(ends(service, zone), withdrawn):
-                    yield since, min(ends(service, zone), withdrawn)
+def test_a_customer_without_services_has_nothing_that_ended() -> None:
+    assert data_absent() is None
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[Customer, datetime]:
-    """A contract, and a time that is often just at, before or after one that matters."""
-    of = draw(customers())
-    times = {time for name in DEVICES for span in spans(of, name) for time in span if time != FOREVER}
-    stops = {time + timedelta(days=of.contract.hard_stop_days) for time in times}
-    steps = st.sampled_from([-SECOND, timedelta(0), SECOND])
-    edges = sorted(times | stops)
-    near = st.builds(lambda time, step: time + step, st.sampled_from(edges), steps) if edges else INSTANTS
-    return of, draw(near | INSTANTS)
+def test_a_legal_hold_keeps_the_data_and_never_the_access() -> None:
+    for hold in (HELD, RELEASED, LATER):
+        held = customer([one_off(invoices=PAID, legal_hold=hold)], [record()])
+        assert technical_until(held, "2026-06-30 21:00")
+        assert purposes(held, instant("2026-07-30 21:00")) == set()
+    assert data_absent(one_off(invoices=PAID, legal_hold=HELD), at="2040-01-01 00:00") is None
+    released = one_off(invoices=PAID, legal_hold=RELEASED)
+    assert data_absent(released) == data_absent(released, at="2027-01-01 00:00") == (instant("2026-11-30 22:00"), None)
 
 
-@given(case=cases())
-def test_access_is_technical_exactly_while_an_agreed_service_needs_it(case: tuple[Customer, datetime]) -> None:
-    of, now = case
-    for name in DEVICES:
-        needed = any(since <= now < due for since, due in spans(of, name))
-        assert (TECHNICAL in purposes(of, now, name)) == needed
+def test_a_legal_hold_that_comes_later_stops_the_erasure_from_then_until_it_ends() -> None:
+    work = one_off(invoices=PAID, legal_hold=LATER)
+    assert data_absent(work, at="2026-07-15 00:00") == (instant("2026-06-30 21:00"), instant("2026-09-30 21:00"))
+    assert data_absent(work, at="2026-10-05 00:00") == (instant("2026-11-30 22:00"), None)
+    before = LegalHold(id="h-0000000001", since=moment("2026-02-01"), until=moment("2026-03-01"))
+    past = one_off(invoices=PAID, legal_hold=before)
+    assert data_absent(past) == (instant("2026-06-30 21:00"), None)
 
 
-@given(case=cases())
-def test_ending_is_granted_exactly_from_the_last_end_until_its_hard_stop(case: tuple[Customer, datetime]) -> None:
-    of, now = case
-    for name in DEVICES:
-        begun = [(since, due) for since, due in spans(of, name) if since <= now]
-        last = max((due for _, due in begun), default=FOREVER)
-        ending = bool(begun) and last <= now < last + timedelta(days=of.contract.hard_stop_days)
-        assert (ENDING in purposes(of, now, name)) == ending
+# What is measured
+
+LOAD_30, LOAD_90 = (Metric(name="load", keep_days=days) for days in (30, 90))
 
 
-@settings(max_examples=40)
-@given(case=cases())
-def test_no_device_is_ever_granted_both(case: tuple[Customer, datetime]) -> None:
-    of, now = case
-    assert all(len(purposes(of, now, name)) <= 1 for name in DEVICES)
+def kept(of: Customer, at: str, device: str = DEVICE) -> list[tuple[str | None, int | None]]:
+    rows = [o for o in found(of, instant(at)) if o.requirement is Requirement.KEPT_AT_MOST and o.device == device]
+    assert all((o.promise, o.until) == ("minimal-data", None) for o in rows)
+    return [(o.metric, o.keep_days) for o in rows]
 
 
-@settings(max_examples=40)
-@given(case=cases())
-def test_each_device_has_obligations_at_any_time_and_each_state_is_that_of_its_times(
-    case: tuple[Customer, datetime],
-) -> None:
-    of, now = case
-    all_of_it = found(of, now)
-    assert {o.device for o in all_of_it} == set(DEVICES)
-    for o in all_of_it:
-        begun, over = o.since is None or o.since <= now, o.until is not None and o.until <= now
-        assert o.state is (State.OVER if begun and over else State.IN_FORCE if begun else State.COMING)
+def test_each_metric_of_a_device_says_how_long_its_rows_are_kept_at_most() -> None:
+    disk = Metric(name="disk", keep_days=7)
+    work = customer([managed(metrics=(LOAD_30, disk))], [record()], [device(), device(SECOND_DEVICE)])
+    assert kept(work, "2026-05-01 00:00") == [("disk", 7), ("load", 30)]
+    assert kept(work, "2026-05-01 00:00", SECOND_DEVICE) == []
+    assert kept(customer([managed(metrics=(LOAD_30,))], []), "2026-05-01 00:00") == []
 
 
-@settings(max_examples=40)
-@given(of=customers(), now=st.datetimes(timezones=st.just(UTC)))
-@example(of=customer([one_off()], [record()]), now=datetime.min.replace(tzinfo=UTC))
-@example(of=customer([one_off()], [record()]), now=FOREVER)
-def test_any_clock_is_answered(of: Customer, now: datetime) -> None:
-    assert found(of, now)
+def test_of_two_services_that_measure_the_same_the_longer_keep_time_counts_while_it_has_rows() -> None:
+    records = [record(services=(SERVICE, SECOND_SERVICE))]
+    both = customer([one_off(metrics=(LOAD_90,)), managed(SECOND_SERVICE, metrics=(LOAD_30,))], records)
+    assert kept(both, "2026-05-01 00:00") == [("load", 90)]
+    assert kept(both, "2026-09-28 20:59:59") == [("load", 90)]
+    assert kept(both, "2026-09-28 21:00") == [("load", 30)]
 
 
-@given(work=services(SERVICE), given_on=MOMENTS, times=st.lists(INSTANTS, min_size=2, max_size=20))
-def test_what_one_contract_ended_it_never_opens_again(work: Service, given_on: Moment, times: list[datetime]) -> None:
-    of = customer([work], [record(given=given_on.value.isoformat())])
-    stages = [purposes(of, now) for now in sorted(times)]
-    began = [n for n, stage in enumerate(stages) if stage == {TECHNICAL}]
-    ended = [n for n, stage in enumerate(stages) if stage == {ENDING}]
-    assert not began or began == list(range(began[0], began[-1] + 1))
-    assert not ended or ended == list(range(ended[0], ended[-1] + 1))
-    assert not (began and ended) or began[-1] < ended[0]
+# Warnings
 
 
-@settings(max_examples=40)
-@given(case=cases())
-def test_the_order_of_services_and_records_changes_nothing(case: tuple[Customer, datetime]) -> None:
-    of, now = case
-    turned = customer(
-        of.contract.services[::-1],
-        of.contract.agreement[::-1],
-        of.devices.values(),
-        time_zone=of.contract.time_zone,
-        hard_stop_days=of.contract.hard_stop_days,
-    )
-    assert grants(found(turned, now)) == grants(found(of, now))
+def said(of: Customer, at: str, ended: tuple[str, ...] = ()) -> list[tuple[str, Purpose, int]]:
+    return [(w.device, w.purpose, w.days) for w in warnings(found(of, instant(at)), instant(at), ended)]
+
+
+@pytest.mark.parametrize(
+    ("at", "days"),
+    [
+        ("2026-06-16 20:59:59", None),
+        ("2026-06-16 21:00", 14),
+        ("2026-06-23 20:59:59", 14),
+        ("2026-06-23 21:00", 7),
+        ("2026-06-29 20:59:59", 7),
+        ("2026-06-29 21:00", 1),
+        ("2026-06-30 20:59:59", 1),
+        ("2026-06-30 21:00", None),
+    ],
+)
+def test_the_end_of_access_is_announced_14_7_and_1_days_before(at: str, days: int | None) -> None:
+    assert said(customer([one_off()], [record()]), at) == ([(DEVICE, TECHNICAL, days)] if days else [])
+
+
+@pytest.mark.parametrize(
+    ("at", "days"),
+    [("2026-07-16 20:59:59", None), ("2026-07-16 21:00", 14), ("2026-07-29 21:00", 1), ("2026-07-30 21:00", None)],
+)
+def test_the_hard_stop_of_an_ending_is_announced_unless_the_ending_is_done(at: str, days: int | None) -> None:
+    work = customer([one_off()], [record()])
+    assert said(work, at) == ([(DEVICE, ENDING, days)] if days else [])
+    assert said(work, at, (DEVICE,)) == []
+
+
+def test_a_device_that_was_taken_up_again_after_an_ending_is_warned_of() -> None:
+    assert said(customer([one_off()], [record()]), "2026-06-29 21:00", (DEVICE,)) == [(DEVICE, TECHNICAL, 1)]
+
+
+def test_what_does_not_end_by_itself_is_not_announced() -> None:
+    assert said(customer([managed()], [record()]), "2026-06-29 21:00") == []
+    assert said(customer([one_off()], []), "2026-06-29 21:00") == []
+    longer = customer([one_off(), managed(SECOND_SERVICE)], [record(services=(SERVICE, SECOND_SERVICE))])
+    assert said(longer, "2026-06-29 21:00") == []
+
+
+def test_the_soonest_is_said_first_and_each_says_when_and_why() -> None:
+    other = one_off(SECOND_SERVICE, devices=(SECOND_DEVICE,), warranty_until=moment("2026-06-25"))
+    of = customer([one_off(), other], [record(services=(SERVICE, SECOND_SERVICE))], [device(), device(SECOND_DEVICE)])
+    now = instant("2026-06-24 00:00")
+    first, second = warnings(found(of, now), now)
+    assert (first.device, first.at, first.days) == (SECOND_DEVICE, instant("2026-06-25 21:00"), 7)
+    assert (second.device, second.at, second.days) == (DEVICE, instant("2026-06-30 21:00"), 7)
+    assert str(first).startswith(f"{SECOND_DEVICE}: our access is due to end within 7 days, 2026-06-25 21:00Z: ")

@@ -26,17 +26,26 @@ def management_policy(estate: Estate, device: Device, our_source: Address | None
 
     `our_source` is the address that the device sees when this node connects; None while nothing is to be applied.
     """
-    ours = estate.fixed_addresses
+    ours = estate.sources(device)
     if not ours:
         raise PolicyError(f"{device.id}: no execution node has a fixed address: an empty policy would mean nobody")
     families = {a.version for a in device.addresses.both}
-    control = estate.settings.nodes[estate.control_node].addresses.both
-    if not families & {a.version for a in control}:
-        raise PolicyError(f"{device.id}: the control node has no address in a family of the device: give it one")
+    if device.seen_as:
+        nearest, whose, named = ours, "`seen_as`", "its `seen_as`"
+    else:
+        nearest = estate.settings.nodes[estate.control_node].addresses.both
+        whose, named = "the control node", "the estate's fixed addresses"
+    if not families & {a.version for a in nearest}:
+        raise PolicyError(f"{device.id}: {whose} has no address in a family of the device: give it one")
+    for version in sorted(families - {a.version for a in ours}):
+        raise PolicyError(
+            f"{device.id}: has an IPv{version} address, but no execution node has one: rules for the other family "
+            f"alone are not applied; give a node an IPv{version} address, or manage the device without its own"
+        )
     if our_source is not None and our_source not in ours:
         raise PolicyError(
-            f"{device.id}: this node reaches the device from {our_source}, which is none of the estate's fixed "
-            "addresses: applying would lock us out; correct `nodes` in estate.yml or the route"
+            f"{device.id}: this node reaches the device from {our_source}, which is none of {named}: applying would "
+            "lock us out; correct the estate or the route"
         )
     return ManagementPolicy(
         device=device.id,

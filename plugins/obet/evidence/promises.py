@@ -35,6 +35,8 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "outsiders do not get in",
         "the device itself counted what it denied",
         "the device's SSH listens where it is managed, and takes no passwords",
+        "the ledger of runs is whole",
+        "each read of access information belongs to a run",
     ),
     "certificates": (
         "Vault and every store hold no private key of the customer's after handover",

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from obet.access.proof import counter, prove
+from obet.current_run import open_run
 from obet.devices.connection import try_login, with_certificate
 from obet.devices.identity import Certificate
 from obet.devices.probe import Probe, probe
 from obet.erasure.steps import Entry, Step
-from obet.errors import ObetError, ProofError, VaultDeniedError
+from obet.errors import ObetError, ProofError, VaultDeniedError, VaultError
 from obet.evidence.promises import Check
+from obet.evidence.trail import trail
 from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
 from obet.plan import READ_ACCOUNT
-from obet.run import Run, open_run
+from obet.run import Run
 from obet.vault import credentials, names
 from obet.vault.session import Session
 
@@ -29,8 +31,17 @@ _SSHD = "sudo -n /usr/sbin/sshd -T"
 _TABLE, _COUNTER = "obet_management", "denied"
 
 
-def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str] = os.environ) -> list[Check]:
-    """All checks for these devices, or for all of the estate. `run` is open in the verifier's role."""
+def verify(
+    run: Run,
+    devices: Iterable[str] = (),
+    audit_log: Path | None = None,
+    step: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] = os.environ,
+) -> list[Check]:
+    """All checks for these devices, or for all of the estate. `run` is open in the verifier's role.
+
+    `step` is told of each device that was looked at.
+    """
     wanted = {run.device(device).id for device in devices}
     pairs = [
         (customer, device)
@@ -39,12 +50,15 @@ def verify(run: Run, devices: Iterable[str] = (), environment: Mapping[str, str]
         if not wanted or device.id in wanted
     ]
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
-    checks = asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical]))
+    checks = trail(run, [device.id for _, device in pairs], audit_log)  # first: what is read below is read by this run
+    checks += asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical], step))
     checks += _consent(run, pairs, environment)
     due = {o.device: o for o in run.obligations() if o.purpose is Purpose.ENDING and o.state is not State.COMING}
     for _, device in pairs:
         if device.id in due:
             checks += _ended(run, device, over=due[device.id].state is State.OVER)
+        if device.id not in technical:
+            step()
     return checks
 
 
@@ -56,13 +70,20 @@ def open_verifier(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 # fixed-ip
 
 
-async def _restricted(run: Run, pairs: list[tuple[Customer, Device]]) -> list[Check]:
-    found = await asyncio.gather(*(_device(run, customer, device) for customer, device in pairs))
+async def _restricted(run: Run, pairs: list[tuple[Customer, Device]], step: Callable[[], None]) -> list[Check]:
+    async def looked(customer: Customer, device: Device) -> list[Check]:
+        found = await _device(run, customer, device)
+        step()
+        return found
+
+    found = await asyncio.gather(*(looked(customer, device) for customer, device in pairs))
     return [check for group in found for check in group]
 
 
 async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
     """Rules, probes, and the device's own count of what it denied meanwhile."""
+    if device.not_served:
+        return [_fixed_ip("the device's own rules let no other source match", device, None, device.not_served)]
     if device.enforce == "observe":
         return [_fixed_ip("the device's own rules let no other source match", device, None, "only observed so far")]
     try:
@@ -74,6 +95,8 @@ async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
         after = await _ask(device, reading, _RULES)
         rules = [_proven(run, device, before), _listens(device, settings)]
     except ObetError as error:
+        if isinstance(error, VaultError) and not isinstance(error, VaultDeniedError):
+            raise  # a Vault that is away says nothing about the device
         return [_fixed_ip("the device's own rules let no other source match", device, False, str(error))]
     return [*rules, *(_probed(device, found) for found in probes), _counted(device, before, after, probes)]
 
@@ -86,14 +109,16 @@ async def _ask(device: Device, reading: Certificate, command: str) -> str:
         with_certificate(READ_ACCOUNT, reading),
         command=command,
     )
-    if answer.outcome != "accepted":
+    if answer.outcome != "accepted" or answer.detail:
         raise ProofError(f"{device.id}: cannot be asked ({command}): {answer.outcome} {answer.detail}".rstrip())
-    return answer.detail
+    return answer.output
 
 
 def _proven(run: Run, device: Device, rules: str) -> Check:
     # Straight from the estate: what the rules were rendered from is not asked.
-    nodes = [a for node in run.estate.settings.nodes.values() for a in (node.addresses.ipv4, node.addresses.ipv6) if a]
+    settings = run.estate.settings
+    fixed = [*(node.addresses for node in settings.nodes.values()), *([settings.reserve] if settings.reserve else [])]
+    nodes = [a for host in device.seen_as or fixed for a in (host.ipv4, host.ipv6) if a]
     others = [a for host in device.co_managers for a in (host.ipv4, host.ipv6) if a]
     findings = prove(rules, [*nodes, *others], [service.port for service in device.management])
     seen = "; ".join(finding.what for finding in findings) or f"{len(nodes)} addresses of ours, {len(others)} of others"
@@ -138,12 +163,12 @@ def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mappin
     """Reads as a job would, as this node, for a device of each customer: with a valid record, and without."""
     role = names.node_role(run.estate.control_node)
     credential = credentials.load(credentials.directory(environment), role)
-    node = Session.login(run.estate.settings.vault, run.id, credential)
+    node = Session.login(run.estate.settings.vault, run.id, credential, run.account)
     forbidden = {o.device for o in run.obligations() if o.requirement is Requirement.ACCESS_FORBIDDEN}
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     try:
         return [
-            _read_as_a_job(node, run.estate.control_node, customer, device, allowed=device.id in technical)
+            _read_as_a_job(run, node, customer, device, allowed=device.id in technical)
             for customer, device in pairs
             if device.id in technical | forbidden
         ]
@@ -151,12 +176,14 @@ def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mappin
         node.close()
 
 
-def _read_as_a_job(node: Session, where: str, customer: Customer, device: Device, *, allowed: bool) -> Check:
+def _read_as_a_job(run: Run, node: Session, customer: Customer, device: Device, *, allowed: bool) -> Check:
     proof = "a job with a valid record is served by Vault" if allowed else "a job without one is refused by Vault"
     path = f"{node.settings.kv_mount}/data/{names.device_secret(customer.id, device.id)}"
+    role = names.token_role(run.estate.control_node, Purpose.TECHNICAL)
     job = None
     try:
-        job = node.child(names.token_role(where, Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer.id))
+        job = node.child(role, names.grant(Purpose.TECHNICAL, customer.id))
+        run.account.granted(Purpose.TECHNICAL, customer.id, job.token, {device.id: proof})
         served = job.get(path) is not None
         seen = "read" if served else "nothing there"
         passed = served if allowed else False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,11 @@ from obet.vault import names
 
 
 class SecretRead(msgspec.Struct, frozen=True, kw_only=True):
-    """One answered or refused request for a secret; no value is in it, as the log holds none."""
+    """One answered or refused request for a secret; no value is in it, as the log holds none.
+
+    `run` is what the caller said (any client can say anything); `request`, `accessor`, `entity` and `address` are
+    Vault's own words.
+    """
 
     at: str
     run: str
@@ -20,6 +25,22 @@ class SecretRead(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str
     address: str
     refused: bool
+    request: str = ""
+    accessor: str = ""
+    entity: str = ""
+
+    @property
+    def device(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+def time_of(line: str) -> str:
+    """When an entry was written (RFC 3339); empty when it is none."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return ""
+    return str(entry.get("time", "")) if isinstance(entry, dict) else ""
 
 
 def secret_reads(lines: Iterable[str]) -> Iterator[SecretRead]:
@@ -33,18 +54,33 @@ def secret_reads(lines: Iterable[str]) -> Iterator[SecretRead]:
             continue
         if entry.get("type") != "response" or request.get("operation") != "read":
             continue
-        if request.get("mount_type") != "kv" or "/data/" not in (request.get("path") or ""):
+        if request.get("mount_type") != "kv" or f"/data/{names.DEVICE_SECRETS}" not in (request.get("path") or ""):
             continue
-        policies = (entry.get("auth") or {}).get("policies") or []
-        correlation = (request.get("headers") or {}).get("x-correlation-id") or ["none"]
-        yield SecretRead(
-            at=entry.get("time", ""),
-            run=correlation[0],
-            path=request["path"],
-            purpose=_purpose(policies),
-            address=request.get("remote_address", ""),
-            refused=bool(entry.get("error")),
-        )
+        refused = bool(entry.get("error"))
+        if refused or _gave_something(entry):
+            yield _read(entry, request, refused=refused)
+
+
+def _read(entry: dict[str, Any], request: dict[str, Any], *, refused: bool) -> SecretRead:
+    auth = entry.get("auth") or {}
+    correlation = (request.get("headers") or {}).get("x-correlation-id") or ["none"]
+    return SecretRead(
+        at=entry.get("time", ""),
+        run=correlation[0],
+        path=request["path"],
+        purpose=_purpose(auth.get("policies") or []),
+        address=request.get("remote_address", ""),
+        refused=refused,
+        request=request.get("id", ""),
+        accessor=auth.get("accessor", ""),
+        entity=auth.get("entity_id", ""),
+    )
+
+
+def _gave_something(entry: dict[str, Any]) -> bool:
+    """Where nothing stands, or only what is deleted, no secret was read."""
+    data = (entry.get("response") or {}).get("data") or {}
+    return data.get("data") is not None
 
 
 def _purpose(policies: Iterable[str]) -> str:

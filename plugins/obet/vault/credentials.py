@@ -51,13 +51,18 @@ def file_system(path: Path) -> str:
 
 
 def _read(path: Path) -> str:
+    return read_private(
+        path,
+        "the registrar hands it out with `obet vault credential`, and OBET_CREDENTIALS_DIRECTORY says where it stands",
+    )
+
+
+def read_private(path: Path, remedy: str) -> str:
+    """What stands in a file of this user alone on tmpfs; RunError, with `remedy`, when it is not there or not so."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise RunError(
-            f"{path}: login material of this node cannot be read: {error.strerror}; the registrar hands it out with "
-            "`obet vault credential`, and OBET_CREDENTIALS_DIRECTORY says where it stands"
-        ) from None
+        raise RunError(f"{path}: login material of this node cannot be read: {error.strerror}; {remedy}") from None
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)

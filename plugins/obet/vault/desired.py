@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from obet.model import Address, Estate, Purpose
+from obet.model import Address, Estate, Purpose, VaultSettings
 from obet.obligations import Grant
 from obet.vault import names
 
@@ -30,7 +30,7 @@ _NO_OPTION = "none@obet"
 class Resource(msgspec.Struct, frozen=True):
     """One thing in Vault: where it stands, what it must say, and who may write it."""
 
-    kind: Literal["mount", "auth", "audit", "ssh-ca", "plain"]
+    kind: Literal["mount", "auth", "audit", "ssh-ca", "second-factor", "plain"]
     path: str
     body: Mapping[str, Any]
     base: bool = True
@@ -44,18 +44,22 @@ def desired(estate: Estate, granted: Iterable[Grant]) -> tuple[Resource, ...]:
 def _base(estate: Estate) -> Iterable[Resource]:
     vault = estate.settings.vault
     for number, path in enumerate(vault.audit_files, start=1):
-        yield Resource("audit", f"obet-{number}", {"type": "file", "options": {"file_path": path}})
+        yield Resource("audit", f"obet-{number}", {"type": "file", "options": _audit_options(path)})
     yield Resource("mount", vault.kv_mount, {"type": "kv", "options": {"version": "2"}, "description": "obet"})
     yield Resource("mount", vault.ssh_mount, {"type": "ssh", "description": "obet"})
+    yield Resource("mount", vault.transit_mount, {"type": "transit", "description": "obet"})
     # With lockout, six wrong secret ids from elsewhere would keep the node itself out.
     lockout = {"user_lockout_disable": True}
     yield Resource("auth", vault.approle_mount, {"type": "approle", "config": {"user_lockout_config": lockout}})
     yield Resource("plain", f"{vault.kv_mount}/config", {"max_versions": 100})
+    # Else whoever may encrypt could bring a destroyed key's name back to life.
+    yield Resource("plain", f"{vault.transit_mount}/config/keys", {"disable_upsert": True})
     yield Resource("ssh-ca", f"{vault.ssh_mount}/config/ca", {})
     for name, paths in _fixed_policies(estate).items():
         yield _policy(name, paths, base=True)
     for name, addresses in _logins(estate):
         yield Resource("plain", f"auth/{vault.approle_mount}/role/{name}", _login(name, addresses))
+    yield from _operators(estate)
     for node, where in estate.settings.nodes.items():
         for purpose in Purpose:
             role = _token_role(purpose, where.addresses.both)
@@ -65,10 +69,50 @@ def _base(estate: Estate) -> Iterable[Resource]:
     yield _ssh_role(estate, names.VANTAGE, [names.VANTAGE_PRINCIPAL], control, forwarding, base=True)
 
 
+def _operators(estate: Estate) -> Iterable[Resource]:
+    """Where operators log in, and what a run of theirs gets; nothing where the estate names none."""
+    people: dict[str, list[str]] = {}
+    for name, operator in sorted(estate.settings.operators.items()):
+        people.setdefault(operator.login, []).append(name)
+    vault = estate.settings.vault
+    if "userpass" in people:
+        # Lockout would let anybody keep an operator out; a guess needs the second factor as well.
+        config = {"user_lockout_config": {"user_lockout_disable": True}}
+        yield Resource("auth", vault.operators_mount, {"type": "userpass", "config": config})
+        whom = {"mount": vault.operators_mount, "operators": people["userpass"]}
+        yield Resource("second-factor", names.SECOND_FACTOR, whom)
+    if "oidc" in people:
+        role = {
+            "role_type": "oidc",
+            "user_claim": _OIDC_CLAIM,
+            "bound_claims": {_OIDC_CLAIM: people["oidc"]},
+            "allowed_redirect_uris": [_OIDC_REDIRECT],
+            **operator_login(estate),
+        }
+        yield Resource("plain", f"auth/{vault.oidc_mount}/role/{names.OPERATOR}", role)
+    if people:
+        own = {
+            "allowed_policies": [names.OPERATOR],
+            "token_bound_cidrs": _hosts(estate.fixed_addresses),
+            "orphan": False,
+            "renewable": True,
+            "token_type": "service",
+        }
+        yield Resource("plain", f"auth/token/roles/{names.OPERATOR}", own)
+
+
+_OIDC_CLAIM = "preferred_username"
+_OIDC_REDIRECT = "http://localhost:8250/oidc/callback"  # what `vault login -method=oidc` listens on
+
+
+def operator_login(estate: Estate) -> dict[str, Any]:
+    """What an operator's login is bound to: our fixed addresses, minutes when idle, a working day at most."""
+    return _bound(names.OPERATOR, estate.fixed_addresses)
+
+
 def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
     """Policy and SSH role for each customer and purpose, naming just the devices that are granted now."""
     vault = estate.settings.vault
-    fixed = estate.fixed_addresses
     for (customer, purpose), group in groupby(sorted(granted, key=_holder), key=_holder):
         devices = [grant.device for grant in group]
         name = names.grant(Purpose(purpose), customer)
@@ -76,11 +120,31 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
         for device in devices:
             secret = names.device_secret(customer, device)
             paths |= _secret_paths(Purpose(purpose), vault.kv_mount, secret)
+            paths[f"{vault.kv_mount}/data/{names.lock(customer, device)}"] = ["create", "read", "update"]
+            paths[f"{vault.transit_mount}/encrypt/{names.device_key(customer, device)}"] = ["update"]
         yield _policy(name, paths, base=False)
-        yield _ssh_role(estate, name, devices, fixed, {"permit-pty": ""})
+        yield _ssh_role(estate, name, devices, _sources(estate, customer, devices), {"permit-pty": ""})
     for customer, group in groupby(granted, key=lambda grant: grant.customer):
-        principals = sorted({names.read_principal(grant.device) for grant in group})
-        yield _ssh_role(estate, names.reader(customer), principals, fixed, {})
+        devices = sorted({grant.device for grant in group})
+        principals = [names.read_principal(device) for device in devices]
+        yield _ssh_role(estate, names.reader(customer), principals, _sources(estate, customer, devices), {})
+        for key in (names.customer_key(customer), *(names.device_key(customer, device) for device in devices)):
+            yield Resource("plain", f"{vault.transit_mount}/keys/{key}", _KEY, base=False)
+
+
+# Neither can be made true later: no policy of ours reaches a key's configuration.
+_KEY = {"type": "aes256-gcm96", "exportable": False, "allow_plaintext_backup": False}
+
+
+def _audit_options(path: str) -> dict[str, str]:
+    """Accessors in clear join a read to its run; they open nothing without a right that only an administrator has."""
+    return {"file_path": path, "hmac_accessor": "false"}
+
+
+def _sources(estate: Estate, customer: str, devices: Iterable[str]) -> Iterable[Address]:
+    """What these devices see us come from, each once."""
+    own = estate.customers[customer].devices
+    return dict.fromkeys(address for device in devices for address in estate.sources(own[device]))
 
 
 def _holder(grant: Grant) -> tuple[str, str]:
@@ -96,6 +160,9 @@ def _secret_paths(purpose: Purpose, mount: str, secret: str) -> dict[str, list[s
 def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
     vault = estate.settings.vault
     kv, ssh, approle = vault.kv_mount, vault.ssh_mount, f"auth/{vault.approle_mount}/role"
+    transit, operators = vault.transit_mount, estate.settings.operators
+    checkpoint = {f"{kv}/data/{names.LEDGER_CHECKPOINT}": ["create", "read", "update"]}
+    running = {**checkpoint, f"{ssh}/sign/{names.VANTAGE}": ["update"], f"{ssh}/config/ca": ["read"]}
     looking = {
         "sys/policies/acl": ["list"],
         f"sys/policies/acl/{names.LABEL}*": ["read"],
@@ -114,20 +181,19 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
             "sys/auth": ["read"],
             "sys/audit": ["read", "sudo"],
             f"{kv}/config": ["read"],
+            f"{transit}/config/keys": ["read"],
+            f"{transit}/keys/+": ["create", "read", "update"],  # not below it: a key's configuration is nobody's
             f"{approle}/{names.LABEL}*": ["read"],
             f"auth/token/roles/{names.LABEL}*": ["read"],
+            **_keeping_operators(vault),
             f"{ssh}/roles/{names.LABEL}*": ["create", "read", "update", "delete"],
         },
-        **{
-            names.node_role(node): {
-                **{f"auth/token/create/{names.token_role(node, purpose)}": ["update"] for purpose in Purpose},
-                f"{ssh}/sign/{names.VANTAGE}": ["update"],
-                f"{ssh}/config/ca": ["read"],
-            }
-            for node in estate.settings.nodes
-        },
+        **{names.node_role(node): {**running, **_children([node])} for node in estate.settings.nodes},
+        **({names.OPERATOR: {**running, **_children(estate.settings.nodes), **_RUN_OF_HIS}} if operators else {}),
         names.VERIFIER: {
             **looking,
+            **checkpoint,
+            f"{transit}/decrypt/c-*": ["update"],
             f"{kv}/metadata/access/*": ["read", "list"],
             f"{ssh}/sign/{names.LABEL}read-*": ["update"],
             f"{ssh}/sign/{names.VANTAGE}": ["update"],
@@ -135,6 +201,24 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
     }
 
 
+def _children(nodes: Iterable[str]) -> dict[str, list[str]]:
+    roles = (names.token_role(node, purpose) for node in nodes for purpose in Purpose)
+    return {f"auth/token/create/{role}": ["update"] for role in roles}
+
+
+def _keeping_operators(vault: VaultSettings) -> dict[str, list[str]]:
+    """The registrar shuts out who is no operator any more; letting somebody in is an administrator's."""
+    return {
+        f"auth/{vault.operators_mount}/users": ["list"],
+        f"auth/{vault.operators_mount}/users/*": ["delete"],
+        f"auth/{vault.oidc_mount}/role/{names.OPERATOR}": ["read"],
+        "identity/mfa/method/totp": ["list"],
+        "identity/mfa/method/totp/*": ["read"],
+        f"identity/mfa/login-enforcement/{names.SECOND_FACTOR}": ["read"],
+    }
+
+
+_RUN_OF_HIS = {f"auth/token/create/{names.OPERATOR}": ["update"]}
 _CREDENTIAL = (("role-id", ["read"]), ("secret-id", ["create", "update"]))
 
 
@@ -146,11 +230,14 @@ def _logins(estate: Estate) -> list[tuple[str, tuple[Address, ...]]]:
 
 
 def _login(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
-    hosts = _hosts(addresses)
+    bound = _bound(policy, addresses)
+    # Without addresses of the secret id, only the use of a token is refused, not the login.
+    return {"bind_secret_id": True, "secret_id_bound_cidrs": bound["token_bound_cidrs"], **bound}
+
+
+def _bound(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
     return {
-        "bind_secret_id": True,
-        "secret_id_bound_cidrs": hosts,  # without this, only the use of a token is refused, not the login
-        "token_bound_cidrs": hosts,
+        "token_bound_cidrs": _hosts(addresses),
         "token_policies": [policy],
         "token_ttl": TOKEN_LIFE,
         "token_max_ttl": RUN_LIFE,
@@ -207,6 +294,14 @@ def _policy(name: str, paths: Mapping[str, Iterable[str]], *, base: bool) -> Res
 def _hcl(paths: Mapping[str, Iterable[str]]) -> str:
     """A policy in Vault's own language, in a fixed order, so that the same rights are the same bytes."""
     return "".join(
-        f'path "{path}" {{\n  capabilities = {json.dumps(sorted(capabilities))}\n}}\n'
+        f'path "{path}" {{\n  capabilities = {json.dumps(sorted(capabilities))}\n{_parameters(path)}}}\n'
         for path, capabilities in sorted(paths.items())
     )
+
+
+def _parameters(path: str) -> str:
+    """A key is made as ours are or not at all: nobody may make one that can be read or copied."""
+    if not path.endswith("/keys/+"):
+        return ""
+    allowed = "".join(f"    {json.dumps(name)} = {json.dumps([value])}\n" for name, value in sorted(_KEY.items()))
+    return f"  allowed_parameters = {{\n{allowed}  }}\n"

@@ -8,6 +8,9 @@ LABEL = "obet-"
 REGISTRAR = "obet-registrar"
 VERIFIER = "obet-verifier"
 VANTAGE = "obet-vantage"
+# The policy and the token role of operators, and the second factor of their login.
+OPERATOR = "obet-operator"
+SECOND_FACTOR = "obet-operators"
 # The principals of SSH certificates: what a device's file of authorised principals names.
 VANTAGE_PRINCIPAL = "vantage"
 
@@ -27,6 +30,11 @@ def node_role(node: str) -> str:
     return f"{LABEL}node-{node}"
 
 
+def operator_entity(name: str) -> str:
+    """An operator as an identity in Vault."""
+    return f"{OPERATOR}-{name}"
+
+
 def token_role(node: str, purpose: Purpose) -> str:
     """The token role through which that node gets tokens of that purpose, bound to its own addresses."""
     return f"{node_role(node)}-{purpose}"
@@ -41,6 +49,26 @@ def read_principal(device: str) -> str:
     return f"{device}.read"
 
 
+# Below the KV mount's `data/` or `metadata/`.
+DEVICE_SECRETS = "access/"
+LEDGER_CHECKPOINT = "evidence/ledger"
+
+
 def device_secret(customer: str, device: str) -> str:
     """Below the KV mount's `data/` or `metadata/`."""
-    return f"access/{customer}/{device}"
+    return f"{DEVICE_SECRETS}{customer}/{device}"
+
+
+def lock(customer: str, device: str) -> str:
+    """Below the KV mount's `data/`: who works on the device."""
+    return f"locks/{customer}/{device}"
+
+
+def customer_key(customer: str) -> str:
+    """The customer's transit key."""
+    return customer
+
+
+def device_key(customer: str, device: str) -> str:
+    """The device's transit key."""
+    return f"{customer}-{device}"

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, Self
 
 import hvac
 import msgspec
 import requests
-from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, VaultDown
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, RateLimitExceeded, VaultDown
 from hvac.exceptions import VaultError as HvacError
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError, ResponseError
+from urllib3.util import Retry
 
 from obet.errors import VaultDeniedError, VaultError
 from obet.model import VaultSettings
+from obet.vault import names
 
-_TIMEOUT = 10  # seconds, for one request
+_TIMEOUT, _MOMENT = 10, 1  # seconds, for one request, and for one after Vault gave no answer
+_TRIES_MORE, _LONGEST_PAUSE = 3, 5.0  # for a request that Vault turns away for its rate; seconds
 
 
 class AppRoleCredential(msgspec.Struct, frozen=True):
@@ -33,13 +38,36 @@ class AppRoleCredential(msgspec.Struct, frozen=True):
         return "AppRoleCredential(…)"
 
 
+class Token(msgspec.Struct, frozen=True):
+    """A token; its repr shows what opens nothing: accessor, and Vault's id of the identity that it is for."""
+
+    value: str
+    accessor: str = ""
+    entity: str = ""
+
+    def __repr__(self) -> str:
+        return f"Token(accessor={self.accessor!r}, entity={self.entity!r})"
+
+
+_NO_TOKEN = Token("")
+
+
+class ReadNotes(Protocol):
+    """Where a run keeps account of the secrets that it read."""
+
+    def noted(self, accessor: str, path: str, request: str) -> None: ...
+
+
 class Session:
     """One token and the connection that it is used over."""
 
-    def __init__(self, settings: VaultSettings, run_id: str, token: str = "") -> None:
+    def __init__(
+        self, settings: VaultSettings, run_id: str, token: Token = _NO_TOKEN, notes: ReadNotes | None = None
+    ) -> None:
         self.settings = settings
         self.run_id = run_id
-        self._token = token
+        self.token = token
+        self._notes = notes
         self._connected: tuple[int, hvac.Client] | None = None
 
     def __repr__(self) -> str:
@@ -51,25 +79,30 @@ class Session:
         if self._connected is None or self._connected[0] != os.getpid():
             self._connected = os.getpid(), _client(self.settings, self.run_id)
         client = self._connected[1]
-        client.token = self._token
+        client.token = self.token.value
         return client
 
     @classmethod
-    def login(cls, settings: VaultSettings, run_id: str, credential: AppRoleCredential) -> Session:
+    def login(
+        cls, settings: VaultSettings, run_id: str, credential: AppRoleCredential, notes: ReadNotes | None = None
+    ) -> Session:
         """A session by AppRole; VaultDeniedError from an address or with a secret id that is not the role's."""
-        session = cls(settings, run_id)
+        session = cls(settings, run_id, notes=notes)
         with translated("login by AppRole"):
             answer = session._client.auth.approle.login(
                 credential.role_id, credential.secret_id, mount_point=settings.approle_mount
             )
-        session._token = answer["auth"]["client_token"]
+        made = answer["auth"]
+        session.token = Token(made["client_token"], made["accessor"], made["entity_id"])
         return session
 
     def child(self, role: str, policy: str) -> Session:
         """A token of minutes with that one policy, made through a token role, whose addresses bind it."""
         with translated(f"token for {policy}"):
             answer = self._client.auth.token.create(policies=[policy], role_name=role)
-        return Session(self.settings, self.run_id, answer["auth"]["client_token"])
+        made = answer["auth"]
+        token = Token(made["client_token"], made["accessor"], made["entity_id"])
+        return Session(self.settings, self.run_id, token, self._notes)
 
     def renew(self) -> None:
         """Another quarter of an hour for a run that goes on; an idle token ends."""
@@ -79,7 +112,7 @@ class Session:
     def server_time(self) -> int:
         """Vault's own clock (`server_time_utc`), in seconds since 1970; needs no token."""
         with translated("read Vault's clock"):
-            return int(self._client.read("sys/health")["server_time_utc"])
+            return int(self._client.read("sys/health?standbyok=true")["server_time_utc"])
 
     def get(self, path: str) -> dict[str, Any] | None:
         """What stands at `path`; None when there is nothing."""
@@ -88,7 +121,11 @@ class Session:
                 answer = self._client.read(path)
         except _NothingThereError:
             return None
-        return None if answer is None else _data(answer)
+        if answer is None:
+            return None
+        if self._notes is not None and path.startswith(f"{self.settings.kv_mount}/data/{names.DEVICE_SECRETS}"):
+            self._notes.noted(self.token.accessor, path.partition("?")[0], answer["request_id"])
+        return _data(answer)
 
     def list(self, path: str) -> list[str]:
         try:
@@ -103,16 +140,22 @@ class Session:
             answer = self._client.write_data(path, data=dict(body))
         return {} if isinstance(answer, requests.Response) else _data(answer)
 
+    def answer(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A write whose whole answer counts, as a login's does."""
+        with translated(f"write {path}"):
+            found = self._client.write_data(path, data=dict(body))
+        return {} if isinstance(found, requests.Response) else dict(found)
+
     def delete(self, path: str) -> None:
         with translated(f"delete {path}"):
             self._client.delete(path)
 
     def close(self) -> None:
         """Revoke the token; every child of it ends as well. A Vault that is away leaves it to its minutes of life."""
-        if self._token:
-            with translated("revoke this run's token"):
+        if self.token.value:
+            with suppress(_TokenGoneError), translated("revoke this run's token"):
                 self._client.auth.token.revoke_self()
-            self._token = ""
+            self.token = _NO_TOKEN
         self._client.session.close()
 
 
@@ -120,25 +163,67 @@ class _NothingThereError(VaultError):
     pass
 
 
+class _TokenGoneError(VaultError):
+    """No word about grants: it is not a refusal, and proves none."""
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """hvac's and requests' errors as ours, without what Vault quotes of the request."""
     try:
         yield
-    except Forbidden:
+    except Forbidden as error:
+        if "invalid token" in str(error):
+            raise _TokenGoneError(
+                f"Vault knows this run's token no more (403): {doing}: it expired or was revoked: start again"
+            ) from None
         raise VaultDeniedError(f"Vault refuses (403): {doing}: no valid grant for it from here") from None
     except InvalidPath:
         raise _NothingThereError(f"Vault has nothing there (404): {doing}") from None
     except InvalidRequest:
         raise VaultError(f"Vault refuses the request (400): {doing}") from None
+    except RateLimitExceeded:
+        raise VaultError(f"Vault limits our rate (429): {doing}: raise its quota, or start again later") from None
     except VaultDown:
         raise VaultError(f"Vault is sealed or standing by (503): {doing}: unseal it and start again") from None
     except HvacError as error:
         raise VaultError(f"Vault answers {type(error).__name__}: {doing}") from None
     except requests.Timeout:
-        raise VaultError(f"Vault gives no answer in {_TIMEOUT} s: {doing}: is an audit device stalled?") from None
+        raise VaultError(f"Vault gives no answer in time: {doing}: is an audit device stalled?") from None
     except (requests.RequestException, OSError) as error:
-        raise VaultError(f"Vault cannot be reached ({type(error).__name__}): {doing}") from None
+        raise VaultError(
+            f"Vault cannot be reached ({type(error).__name__}): {doing}: is it up, and is `vault` in estate.yml right?"
+        ) from None
+
+
+class _Patience(Retry):
+    """What Vault turns away for its rate limit was not done, so it is sent again, whatever it is; nothing else is."""
+
+    def increment(self, *arguments: Any, **options: Any) -> Self:
+        """One try less; none is left when Vault asks for a longer pause than a run can wait for."""
+        answer = options.get("response")
+        if answer is not None and (self.get_retry_after(answer) or 0) > _LONGEST_PAUSE:
+            raise MaxRetryError(options["_pool"], "", ResponseError("asks for too long a pause"))
+        return super().increment(*arguments, **options)
+
+
+class _Connection(HTTPAdapter):
+    """Waits for an answer; once there was none it waits no longer than a moment, until Vault answers again.
+
+    A run asks Vault for several things at its end, and must not stand for minutes before one that hangs.
+    """
+
+    stalled = False
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        options["timeout"] = _MOMENT if _Connection.stalled else _TIMEOUT
+        try:
+            answer = super().send(request, *arguments, **options)
+        except requests.Timeout:
+            _Connection.stalled = True
+            raise
+        _Connection.stalled = False
+        return answer
 
 
 def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
@@ -146,9 +231,20 @@ def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
     connection.trust_env = False
     connection.verify = settings.ca_file  # hvac would let the connection's own setting win over its argument
     connection.headers["X-Correlation-ID"] = run_id
-    return hvac.Client(
-        url=settings.address, token="", timeout=_TIMEOUT, session=connection, namespace="", allow_redirects=False
+    # read=False: a time-out stays one, and is not tried again
+    again = _Patience(
+        total=_TRIES_MORE,
+        connect=0,
+        read=False,
+        redirect=0,
+        other=0,
+        status_forcelist=[429],
+        allowed_methods=None,
+        backoff_factor=0.5,
+        raise_on_status=False,
     )
+    connection.mount("https://", _Connection(max_retries=again))
+    return hvac.Client(url=settings.address, token="", session=connection, namespace="", allow_redirects=False)
 
 
 def _data(answer: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_network
 from typing import Any, Literal
 
@@ -12,7 +12,10 @@ from obet.errors import VaultError
 from obet.model import Purpose, VaultSettings
 from obet.vault import names
 from obet.vault.desired import Resource
+from obet.vault.operators import second_factor
 from obet.vault.session import Session
+
+Step = Callable[[], None]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -27,12 +30,17 @@ class Change(msgspec.Struct, frozen=True):
         return f"{self.action} {self.path}"
 
 
-def difference(session: Session, wanted: Sequence[Resource]) -> list[Change]:
-    """Reads everything that is wanted and everything that carries our label; writes nothing."""
+def _quiet() -> None:
+    """Nobody waits."""
+
+
+def difference(session: Session, wanted: Sequence[Resource], step: Step = _quiet) -> list[Change]:
+    """Reads everything that is wanted and everything that carries our label; writes nothing. `step` is told each."""
     tables = {kind: session.get(f"sys/{path}") for kind, path in _TABLES.items()}
     changes = []
     for resource in wanted:
         current = _current(session, resource, tables)
+        step()
         if current is None:
             changes.append(Change("create", _shown(resource), resource.base, resource))
         elif not _says(current, resource.body):
@@ -40,13 +48,14 @@ def difference(session: Session, wanted: Sequence[Resource]) -> list[Change]:
     return [*_superfluous(session, wanted), *changes]
 
 
-def apply(session: Session, changes: Iterable[Change]) -> None:
+def apply(session: Session, changes: Iterable[Change], step: Step = _quiet) -> None:
     """Makes the changes in their order; VaultDeniedError when the session's role may not."""
     for change in changes:
         if change.resource is None:
             session.delete(change.path)
         else:
             _write(session, change.resource, change.action)
+        step()
 
 
 _TABLES = {"mount": "mounts", "auth": "auth", "audit": "audit"}
@@ -57,6 +66,8 @@ def _shown(resource: Resource) -> str:
 
 
 def _current(session: Session, resource: Resource, tables: dict[str, Any]) -> dict[str, Any] | None:
+    if resource.kind == "second-factor":
+        return _second_factor(session, resource, tables)
     if resource.kind not in _TABLES:
         try:
             return session.get(resource.path)
@@ -79,10 +90,36 @@ def _write(session: Session, resource: Resource, action: str) -> None:
         # Read as `user_lockout_disable`, written as `lockout_disable` (Vault API, /sys/auth/:path/tune).
         disable = resource.body["config"]["user_lockout_config"]["user_lockout_disable"]
         session.put(f"{_shown(resource)}/tune", {"user_lockout_config": {"lockout_disable": disable}})
+    elif resource.kind == "second-factor":
+        _require_second_factor(session, resource)
     elif resource.kind == "ssh-ca":
         session.put(resource.path, {"generate_signing_key": True, "key_type": "ed25519"})
     else:
         session.put(resource.path, resource.body)
+
+
+def _second_factor(session: Session, resource: Resource, tables: dict[str, Any]) -> dict[str, Any] | None:
+    """Which login mount the enforcement is for, as its accessor says."""
+    found = session.get(f"{_ENFORCEMENT}/{resource.path}")
+    if found is None:
+        return None
+    accessor = (tables["auth"].get(f"{resource.body['mount']}/") or {}).get("accessor")
+    whole = found["auth_method_accessors"] == [accessor] and found["mfa_method_ids"] == [second_factor(session)]
+    return dict(resource.body) if whole else {}
+
+
+def _require_second_factor(session: Session, resource: Resource) -> None:
+    """A TOTP method of ours, and that no login by this mount goes without it (Vault API, identity/mfa)."""
+    if second_factor(session) is None:
+        session.put("identity/mfa/method/totp", {"method_name": resource.path, **_TOTP})
+    accessor = (session.get("sys/auth") or {})[f"{resource.body['mount']}/"]["accessor"]
+    methods = {"mfa_method_ids": [second_factor(session)], "auth_method_accessors": [accessor]}
+    session.put(f"{_ENFORCEMENT}/{resource.path}", methods)
+
+
+_ENFORCEMENT = "identity/mfa/login-enforcement"
+# What every authenticator application can do (RFC 6238).
+_TOTP = {"issuer": "Obet", "algorithm": "SHA1", "digits": 6, "period": 30, "max_validation_attempts": 5}
 
 
 def _superfluous(session: Session, wanted: Iterable[Resource]) -> list[Change]:
@@ -91,13 +128,21 @@ def _superfluous(session: Session, wanted: Iterable[Resource]) -> list[Change]:
     ssh = session.settings.ssh_mount
     prefixes = tuple(names.grants(purpose) for purpose in Purpose)
     places = [("sys/policies/acl", prefixes), (f"{ssh}/roles", (*prefixes, names.reader("")))]
-    return [
+    grants = [
         Change("delete", f"{place}/{name}", base=False)
         for place, ours in places
         if place == "sys/policies/acl" or _mounted(session, session.settings)
         for name in session.list(place)
         if name.startswith(ours) and f"{place}/{name}" not in kept
     ]
+    return [*grants, *_former_operators(session, wanted)]
+
+
+def _former_operators(session: Session, wanted: Iterable[Resource]) -> list[Change]:
+    """Users of the operators' mount whom the estate names no longer; the mount's own resource says whom it names."""
+    place = f"auth/{session.settings.operators_mount}/users"
+    named = {name for resource in wanted if resource.kind == "second-factor" for name in resource.body["operators"]}
+    return [Change("delete", f"{place}/{name}", base=False) for name in session.list(place) if name not in named]
 
 
 def _mounted(session: Session, settings: VaultSettings) -> bool:

@@ -1,0 +1,90 @@
+"""The run of this process: what Ansible's callback, tasks and commands open, ask for and close."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from obet import estate as estates
+from obet.errors import ObetError, RunError
+from obet.model import Purpose
+from obet.run import Run
+
+_current: Run | None = None
+_failure: ObetError | None = None
+
+
+def open_run(folder: Path, role: str | None = None, environment: Mapping[str, str] = os.environ) -> Run:
+    """Opens the run of this process; it is closed when the process ends, at the latest.
+
+    `role` is the AppRole role: this node's own unless said otherwise. OBET_NODE names the node where it is not the
+    control node.
+    """
+    global _current  # noqa: PLW0603 - forks of this process inherit it, which is what makes one login enough
+    _current = Run(folder, role, environment)
+    atexit.register(_current.close)
+    return _current
+
+
+def play_starts(
+    sources: Iterable[str], purpose: str | None, hosts: Iterable[str], *, read_secrets: bool, lock: bool
+) -> None:
+    """What Ansible's callback says of a play; a failure is kept for `current()`, as a callback cannot stop a play."""
+    global _failure  # noqa: PLW0603 - see above
+    folder, _failure = estates.folder_among(sources), None
+    try:
+        if _current is not None:
+            _current.end_play()
+        if folder is None or purpose is None:
+            return
+        run = _current or open_run(folder)
+        known = {device for customer in run.estate.customers.values() for device in customer.devices}
+        run.begin_play(
+            _purpose(purpose), [host for host in hosts if host in known], read_secrets=read_secrets, lock=lock
+        )
+    except ObetError as error:
+        _failure = error
+
+
+def task_starts() -> None:
+    """Before a task is handed to a worker: what the run holds lasts as long as the task may take to connect."""
+    global _failure  # noqa: PLW0603 - see above
+    try:
+        if _current is not None:
+            _current.refresh()
+    except ObetError as error:
+        _failure = error
+
+
+def task_ended(host: str, task: str, result: Mapping[str, Any]) -> None:
+    """How a task ended on a host: unreachable, failed, changed or ok, the worst that its result says."""
+    if _current is not None:
+        outcome = next((word for word in ("unreachable", "failed", "changed") if result.get(word)), "ok")
+        _current.account.saw(host, task, outcome)
+
+
+def play_ends() -> None:
+    """Closes the run of this process, when there is one; a playbook that follows in the same process opens its own."""
+    global _current, _failure
+    if _current is not None:
+        _current.close()
+    _current, _failure = None, None
+
+
+def current() -> Run:
+    """The open run; RunError when there is none, or why it could not be opened."""
+    if _failure is not None:
+        raise _failure
+    if _current is None:
+        raise RunError("no run is open: the callback obet_run opens it; enable it in ansible.cfg as this project does")
+    return _current
+
+
+def _purpose(text: str) -> Purpose:
+    try:
+        return Purpose(text)
+    except ValueError:
+        raise RunError(f"obet_purpose: {text!r} is none: technical or ending") from None

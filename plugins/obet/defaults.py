@@ -1,0 +1,35 @@
+"""What an estate, a contract or a device means where it says nothing. Decided here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# From the end of technical access until nobody may reach the device any more, in days.
+HARD_STOP_DAYS: Final = 30
+
+REACH: Final = "direct"
+SSH_PORT: Final = 22
+FILE_OWNER: Final = "root"
+FILE_MODE: Final = "0600"
+
+KV_MOUNT: Final = "kv"
+SSH_MOUNT: Final = "ssh"
+APPROLE_MOUNT: Final = "approle"
+TRANSIT_MOUNT: Final = "transit"
+OPERATORS_MOUNT: Final = "obet-operators"
+OIDC_MOUNT: Final = "oidc"
+
+# Persons who must approve; also the fewest that an estate may ask for. One is the operator's own login, two is another
+# person as well. What a contract makes due is approved by the signed agreement.
+APPROVE_LOOKING: Final = 0
+APPROVE_ACCESS_CHANGE: Final = 1
+APPROVE_MANUAL_ERASURE: Final = 2
+APPROVE_DUE_ERASURE: Final = 0
+
+# Days. Erasures are replayed on a restored backup, so they are kept longer than any backup is.
+KEEP_LEDGER: Final = 5 * 366
+KEEP_AUDIT: Final = 366
+KEEP_EVIDENCE: Final = 5 * 366
+KEEP_CERTIFICATES: Final = 10 * 366
+KEEP_ERASURES: Final = 10 * 366
+KEEP_BACKUPS: Final = 35

@@ -1,0 +1,138 @@
+"""The page of a report: one HTML file that needs nothing else, fetches nothing and runs no script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from importlib import resources
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from obet.evidence.promises import PROOFS
+from obet.evidence.report import Point, Report
+from obet.evidence.wording import Wording, wording
+
+_LONGEST = 600
+_STATES = {True: "holds", False: "broken", None: "open"}
+_MARKS = {True: "✓", False: "✕", None: "–"}  # noqa: RUF001 - a dash that is as wide as the other marks
+
+
+def page(report: Report, language: str = "en") -> str:
+    """The whole document; what was seen is text in it, whatever it holds."""
+    style = resources.files(__package__).joinpath("templates/report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = Environment(
+        loader=PackageLoader(__package__ or ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        unchecked=_unchecked(report),
+        runs=[(run, list(entries)) for run, entries in groupby(report.timeline, key=lambda entry: entry.run)],
+        language=language,
+        speech=_Speech(wording(language)),
+        states=_STATES,
+        marks=_MARKS,
+        style=Markup(style),  # noqa: S704 - a file of this package
+        style_digest=digest,
+    )
+
+
+class _Speech:
+    """What the template calls to speak the page's language."""
+
+    def __init__(self, words: Wording) -> None:
+        self.words = words
+
+    def say(self, key: str, **values: object) -> Markup:
+        return escape(self.words.words[key]).format(**values)
+
+    def promise(self, name: str) -> str:
+        return self.words.promises[name]
+
+    def proof(self, name: str) -> Markup:
+        return self._known(name, self.words.proofs)
+
+    def event(self, name: str) -> Markup:
+        return self._known(name, self.words.events)
+
+    def _known(self, text: str, known: Mapping[str, str]) -> Markup:
+        """A name of the core in the page's language, or as it is and marked as English."""
+        if text in known:
+            return escape(known[text])
+        plain = escape(_printable(text))
+        return plain if self.words.language == "en" else Markup('<span lang="en">{}</span>').format(plain)
+
+    def day(self, moment: datetime) -> Markup:
+        return self.say("day", day=moment.day, month=self.words.months[moment.month - 1], year=moment.year)
+
+    def when(self, moment: datetime, zone: str = "UTC") -> Markup:
+        local = moment.astimezone(ZoneInfo(zone))
+        return _time(moment, self.say("day_and_time", day=self.day(local), time=f"{local:%H:%M:%S}", zone=zone))
+
+    def deadline(self, point: Point, zone: str) -> Markup:
+        """Midnight is told as the day that begins then, or as the end of the day that is over."""
+        local = point.at.astimezone(ZoneInfo(zone))
+        if local.time() != time.min:
+            return self.when(point.at, zone)
+        day = self.day(local) if point.begins else self.say("end_of_day", day=self.day(local - timedelta(days=1)))
+        return _time(point.at, Markup("{}, {}").format(day, zone))
+
+    def distance(self, days: int) -> Markup:
+        near = {0: "today", 1: "tomorrow", -1: "yesterday"}
+        if days in near:
+            return self.say(near[days])
+        return self.say("in_days" if days > 0 else "days_ago", days=abs(days))
+
+    def point(self, prefix: str, what: str) -> Markup:
+        """`work ends` in the words for it; any other `… begins` and `… ends` by the requirement's name."""
+        key = f"{prefix}_{what.replace(' ', '_')}"
+        if key in self.words.words:
+            return self.say(key)
+        requirement, _, edge = what.rpartition(" ")
+        return self.say(f"what_{edge}", what=self._known(requirement, self.words.requirements))
+
+
+def _time(moment: datetime, text: str) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(moment.astimezone(UTC).isoformat(timespec="seconds"), text)
+
+
+def _printable(value: object) -> object:
+    """Control characters and what turns the direction of text stand as escapes; a flood is cut."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    text = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}… (+{len(value) - _LONGEST})"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class _Unchecked(msgspec.Struct, frozen=True):
+    """Proofs of a promise that are not shown for these customers, whom it is due for."""
+
+    promise: str
+    customers: tuple[str, ...]
+    proofs: tuple[str, ...]
+
+
+def _unchecked(report: Report) -> list[tuple[str, list[_Unchecked]]]:
+    """By promise in their order; proofs that are missing for the same customers stand together."""
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in PROOFS}
+    for customer in report.customers:
+        for promise in customer.promises:
+            for proof in promise.missing if promise.due else ():
+                found[promise.name].setdefault(proof, []).append(customer.id)
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name, proofs in found.items():
+        for proof, customers in proofs.items():
+            groups.setdefault((name, tuple(customers)), []).append(proof)
+    parts = [_Unchecked(name, customers, tuple(proofs)) for (name, customers), proofs in groups.items()]
+    return [(name, list(own)) for name, own in groupby(parts, key=lambda part: part.promise)]

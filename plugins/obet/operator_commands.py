@@ -1,0 +1,62 @@
+"""`obet login`, `logout` and `vault operator`: who works with Obet, as himself. Nothing secret comes as an argument."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from argparse import Namespace
+from contextlib import suppress
+from getpass import getpass
+
+from obet import estate as estates
+from obet.commands import tell
+from obet.errors import RunError, VaultError
+from obet.vault import operators
+from obet.vault.session import Session, Token
+
+
+def login(options: Namespace) -> int:
+    """Name, password and code; with `--token`, a token that `vault login` gave for the company's OIDC."""
+    settings = estates.load(options.estate).settings.vault
+    session = Session(settings, str(uuid.uuid4()))
+    if options.token:
+        session.token = Token(_asked("Token: "))
+    elif not options.name:
+        raise RunError("say who you are: obet login NAME")
+    else:
+        operators.log_in(session, options.name, _asked("Password: "), _asked("Code: "))
+    name = operators.name_of(session)
+    operators.keep(os.environ, session.token.value)
+    said = f"logged in as {name}, from this node, until `obet logout` or a quarter of an hour without a run"
+    tell(options, said, operator=name)
+    return 0
+
+
+def logout(options: Namespace) -> int:
+    settings = estates.load(options.estate).settings.vault
+    with suppress(RunError, VaultError):  # over already, or Vault is away: it ends in minutes
+        found = operators.logged_in(settings, str(uuid.uuid4()), os.environ)
+        if found is not None:
+            found.session.close()
+    operators.forget(os.environ)
+    tell(options, "logged out")
+    return 0
+
+
+def vault_operator(options: Namespace) -> int:
+    """An administrator's: his token and the operator's new password come on standard input, a line each."""
+    estate = estates.load(options.estate)
+    session = Session(estate.settings.vault, str(uuid.uuid4()), Token(_asked("Administrator's token: ")))
+    address = operators.enrol(session, estate, options.name, _asked(f"New password of {options.name}: "))
+    tell(options, address, operator=options.name, second_factor=address)
+    print(f"{options.name} adds this to his authenticator; it is not shown again", file=sys.stderr)
+    return 0
+
+
+def _asked(prompt: str) -> str:
+    """From a person without echo, else a line of standard input."""
+    answer = getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not answer:
+        raise RunError(f"no answer to {prompt.rstrip(': ')!r} on standard input")
+    return answer

@@ -1,0 +1,73 @@
+"""One run at a time on a device: a check-and-set in Vault with holder, expiry and a fencing number.
+
+Vault's own version number of the entry is the fencing number: it only grows, whoever writes. A holder that crashed
+keeps others out until its expiry and no longer.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from obet.errors import RunError, VaultError
+from obet.vault import names
+from obet.vault.session import Session
+
+LOCK_LIFE = 15 * 60  # seconds: as long as the tokens that the work needs
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    """A lock that is held: `number` is the fencing number, `until` seconds since 1970 by Vault's clock."""
+
+    customer: str
+    device: str
+    holder: str
+    by: str
+    until: float
+    number: int
+
+
+def acquire(session: Session, lock: Lock, now: float) -> Lock:
+    """`lock` as held (its `number` is not asked for); RunError says who works on the device, and until when."""
+    version, data = _read(session, lock)
+    if data.get("holder") not in {None, "", lock.holder} and float(data.get("until", 0)) > now:
+        until = datetime.fromtimestamp(float(data["until"]), UTC)
+        raise RunError(
+            f"{lock.device}: {data.get('by')} works on it, run {str(data['holder'])[:8]}: wait for its end, or until "
+            f"{until:%H:%M:%S}Z if it was cut off"
+        )
+    return _write(session, lock, version)
+
+
+def renew(session: Session, lock: Lock, until: float) -> Lock:
+    """The same lock for longer; RunError when it is another's by now."""
+    return _write(session, msgspec.structs.replace(lock, until=until), lock.number)
+
+
+def release(session: Session, lock: Lock) -> None:
+    """Nobody holds it afterwards; RunError when it was another's by now."""
+    _write(session, msgspec.structs.replace(lock, holder="", by="", until=0.0), lock.number)
+
+
+def _read(session: Session, lock: Lock) -> tuple[int, dict[str, Any]]:
+    answer = session.get(_path(session, lock))
+    if answer is None:
+        return 0, {}
+    return answer["metadata"]["version"], dict(answer.get("data") or {})
+
+
+def _write(session: Session, lock: Lock, version: int) -> Lock:
+    data = {"holder": lock.holder, "by": lock.by, "until": lock.until}
+    try:
+        answer = session.put(_path(session, lock), {"data": data, "options": {"cas": version}})
+    except VaultError as error:
+        if _read(session, lock)[0] == version:
+            raise
+        raise RunError(f"{lock.device}: another run has just taken it: try again when that one has ended") from error
+    return msgspec.structs.replace(lock, number=answer["version"])
+
+
+def _path(session: Session, lock: Lock) -> str:
+    return f"{session.settings.kv_mount}/data/{names.lock(lock.customer, lock.device)}"

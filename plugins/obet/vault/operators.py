@@ -1,0 +1,132 @@
+"""Operators log in to Vault as themselves: user name, password and a second factor, or the company's own OIDC.
+
+What a login gives is kept in memory (tmpfs) of the execution node until `obet logout`, and works from nodes only. Each
+run gets a child of it, which is revoked with the run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from obet.errors import RunError, VaultDeniedError
+from obet.model import Estate, VaultSettings
+from obet.run_directory import base
+from obet.vault import credentials, names
+from obet.vault.desired import operator_login
+from obet.vault.session import ReadNotes, Session, Token
+
+_TOKEN_FILE = "operator"  # noqa: S105 - a file's name
+
+
+def enrol(session: Session, estate: Estate, name: str, password: str) -> str:
+    """Makes the operator's user in Vault; answers the `otpauth://` address of his second factor, shown this once.
+
+    `session` is an administrator's. Done again, password and second factor are new and the old ones are gone.
+    """
+    operator = estate.settings.operators.get(name)
+    if operator is None or operator.login != "userpass":
+        raise RunError(f"{name}: is no operator of estate.yml who logs in with userpass: name him there first")
+    mount = session.settings.operators_mount
+    mounts = session.get("sys/auth") or {}
+    method = second_factor(session)
+    if f"{mount}/" not in mounts or method is None:
+        raise RunError(f"Vault has no {mount}: run `obet vault bootstrap` first")
+    session.put(f"auth/{mount}/users/{name}", {"password": password, **operator_login(estate)})
+    entity = f"identity/entity/name/{names.operator_entity(name)}"
+    session.put(entity, {"metadata": {"operator": name}})
+    identity = (session.get(entity) or {})["id"]
+    alias = {"name": name, "canonical_id": identity, "mount_accessor": mounts[f"{mount}/"]["accessor"]}
+    session.put("identity/entity-alias", alias)
+    place = {"method_id": method, "entity_id": identity}
+    session.put("identity/mfa/method/totp/admin-destroy", place)
+    return str(session.put("identity/mfa/method/totp/admin-generate", place)["url"])
+
+
+def second_factor(session: Session) -> str | None:
+    """The id of our TOTP method in Vault; None while there is none."""
+    for method in session.list("identity/mfa/method/totp"):
+        found = session.get(f"identity/mfa/method/totp/{method}") or {}
+        if found.get("name") == names.SECOND_FACTOR:
+            return method
+    return None
+
+
+def log_in(session: Session, name: str, password: str, code: str) -> None:
+    """Both factors; VaultDeniedError when either is wrong, or when this is no node's address."""
+    mount = session.settings.operators_mount
+    try:
+        begun = session.answer(f"auth/{mount}/login/{name}", {"password": password})["auth"]
+        required = begun.get("mfa_requirement")
+        if not required:
+            raise RunError("Vault asks for no second factor: an administrator runs `obet vault bootstrap`")
+        (constraint,) = required["mfa_constraints"].values()
+        validation = {
+            "mfa_request_id": required["mfa_request_id"],
+            "mfa_payload": {constraint["any"][0]["id"]: [code]},
+        }
+        made = session.answer("sys/mfa/validate", validation)["auth"]
+    except VaultDeniedError:
+        raise VaultDeniedError("Vault refuses the login: name, password, code, or this address is not right") from None
+    session.token = Token(made["client_token"], made["accessor"], made["entity_id"])
+
+
+def keep(environment: Mapping[str, str], token: str) -> None:
+    """On tmpfs, for this user alone, until `forget`."""
+    path = _path(environment)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token)
+
+
+def forget(environment: Mapping[str, str]) -> None:
+    _path(environment).unlink(missing_ok=True)
+
+
+class LoggedIn(msgspec.Struct, frozen=True):
+    """An operator who is logged in on this node, by the name that Vault knows him under."""
+
+    name: str
+    session: Session
+
+    def for_run(self, notes: ReadNotes) -> Session:
+        """A run's own session, a child of the login: revoked with the run, which leaves the login as it is."""
+        try:
+            self.session.renew()
+            own = Session(self.session.settings, self.session.run_id, self.session.token, notes)
+            return own.child(names.OPERATOR, names.OPERATOR)
+        except VaultDeniedError:
+            raise RunError(_OVER) from None
+
+
+_OVER = "the operator's login is over, or not from here: `obet login` again, or `obet logout`"
+
+
+def logged_in(settings: VaultSettings, run: str, environment: Mapping[str, str]) -> LoggedIn | None:
+    """None when nobody is; RunError when the login does not serve any more: nobody else's takes its place silently."""
+    path = _path(environment)
+    if not path.exists():
+        return None
+    token = credentials.read_private(path, "`obet login` again")
+    session = Session(settings, run, Token(token))
+    return LoggedIn(name_of(session), session)
+
+
+def name_of(session: Session) -> str:
+    """The operator whose token this is, as Vault says; RunError when it is no operator's."""
+    try:
+        found: dict[str, Any] = session.get("auth/token/lookup-self") or {}
+    except VaultDeniedError:
+        raise RunError(_OVER) from None
+    if names.OPERATOR not in (found.get("policies") or ()):
+        raise RunError("that is no operator's token: log in with `obet login`")
+    return str((found.get("meta") or {}).get("username") or found.get("display_name"))
+
+
+def _path(environment: Mapping[str, str]) -> Path:
+    return base(environment) / _TOKEN_FILE
