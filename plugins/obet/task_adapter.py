@@ -30,6 +30,7 @@ def action(operation: Operation, *, changes: bool = True) -> type[Any]:
             if changes and self._task.check_mode:
                 return result | {"skipped": True, "msg": "not done in check mode"}
             try:
+                refuse_module_files(task_vars or {})
                 # Ansible's values carry tags of their own; JSON makes plain ones of them.
                 options = json.loads(json.dumps(self._task.args))
                 return result | operation(current(), str((task_vars or {})["inventory_hostname"]), options)

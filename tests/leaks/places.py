@@ -20,7 +20,7 @@ _PRIVATE_KEYS = (
     "-----BEGIN" + " PRIVATE KEY-----",
     "openssh-key" + "-v1\0",
 )
-_MACHINES = ("server1", "server2", "customer1", "node2", "outsider1", "outsider2")
+_MACHINES = ("server1", "server2", "customer1", "node2", "outsider1")
 _IN_MEMORY = ("tmp", "run", "dev/shm")
 _FORMS: tuple[Callable[[bytes], bytes], ...] = (
     bytes,
@@ -143,6 +143,8 @@ def _may_stand(hit: Hit) -> bool:
     """Login material on tmpfs; a service's own secret in its file; a password on its way to ssh."""
     if hit.canary.startswith(("role_id ", "secret_id ")):
         return "/node1/run/credentials/" in hit.where or "/node1/run/registrar/" in hit.where
+    if hit.canary.startswith("client_token "):
+        return hit.where.endswith("/run/obet/operator")  # until he logs out
     if hit.canary.startswith("status "):
         return hit.where.endswith("/upper/etc/status/token")
     return hit.canary.startswith("password ") and hit.where.startswith("/dev/shm/psm_")  # noqa: S108

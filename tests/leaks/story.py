@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import subprocess
 import time
@@ -11,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from lab import Lab, Machine
-from lab.estate import CUSTOMERS, SERVERS, UNAGREED_DEVICE
+from lab.estate import CUSTOMERS, UNAGREED_DEVICE
 from lab.machine_accounts import Login
 from lab.processes import Process
-from lab.provision import Obet, provision
+from lab.provision import OPERATOR, Obet, provision
 from lab.this_host import CHECKOUT
 from leaks.search import Canary, Content, files
 from leaks.watching import Secrets, Watcher
 from life_support import administrator
 
 CONTROL = "the control"
+_SERVERS = ("server1", "server2")
 _MOMENTS = 10
 _PASSING = "echo $1 > /tmp/passing; sleep 0.05; rm /tmp/passing"
 # Everything that quoting may stumble over, so that the spellings differ from one another.
@@ -34,6 +36,11 @@ class Played:
         self.folder = folder
         self.returncode = answer.returncode
         self.output: list[Content] = outputs(f"ansible-runner {folder.name}", answer)
+
+    @property
+    def said(self) -> str:
+        """What its user read."""
+        return "\n".join(re.sub(rb"\x1b\[[0-9;]*m", b"", text).decode() for _, text in self.output)
 
     @property
     def failed(self) -> list[str]:
@@ -67,7 +74,7 @@ class Story:
         self._secrets = Secrets(lab.vault, lab.vault.root_token, folder / "audit")
         self.watcher = Watcher(*self._where_files_come_and_go())
         self.rounds, self.seen = 0, list[Content]()
-        for server in SERVERS.values():
+        for server in _SERVERS:
             self._awkward_password(lab.machine(server))
         self.own: Obet = provision(lab)
         self.administrator = administrator(lab)
@@ -81,7 +88,7 @@ class Story:
     def _where_files_come_and_go(self) -> Iterator[Path]:
         yield from (self.node.directory / "tmp", self.node.directory / "run", self.node.home / ".ansible")
         yield Path("/dev/shm")  # noqa: S108 - Ansible hands passwords to ssh there
-        for server in SERVERS.values():
+        for server in _SERVERS:
             machine = self.lab.machine(server)
             yield from (inside(machine) / place for place in ("tmp", "dev/shm", "root", "var/lib/obet", "home"))
 
@@ -163,12 +170,18 @@ class Story:
 
     def vault_only_reads(self, purpose: str, device: str) -> None:
         """From now on Vault takes nothing from a job of that purpose, until `obet vault apply` opens it again."""
-        customer = CUSTOMERS[device]
-        policy = f'path "kv/+/access/{customer}/*" {{ capabilities = ["read", "list"] }}\n'
-        name = f"sys/policies/acl/obet-{purpose}-{customer}"
+        name = f"sys/policies/acl/obet-{purpose}-{CUSTOMERS[device]}"
         whole = self.lab.vault.request("GET", name, token=self.administrator)["data"]["policy"]
-        rest = "".join(f'path "{block}' for block in whole.split('path "')[1:] if not block.startswith("kv/"))
-        self.lab.vault.request("PUT", name, {"policy": policy + rest}, self.administrator)
+        secrets_ = re.compile(r'(path "kv/\w+/access/[^"]*" \{\s*capabilities = )\[[^]]*\]')
+        only_reads, changed = secrets_.subn(r'\1["read", "list"]', whole)
+        assert changed, whole
+        self.lab.vault.request("PUT", name, {"policy": only_reads}, self.administrator)
+
+    def operator_logs_in(self) -> None:
+        self.own.log_in(OPERATOR)
+
+    def operator_logs_out(self) -> None:
+        self.obet("logout")
 
     def vault_as_contracts_say(self) -> None:
         self.obet("vault", "apply")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from leaks.search import Canary, Content
 
 _WATCHER = Path(__file__).with_name("watcher.py")
 _STOP_SECONDS = 60
+_SECOND_FACTOR = re.compile("^otpauth:.*[?&]secret=([^&]+).*")
 
 
 class Watcher:
@@ -44,7 +46,7 @@ class Watcher:
 class Secrets:
     """Every secret that Vault gave or took, as its own audit says it, in clear, to this process's memory alone."""
 
-    _NAMES = ("client_token", "secret_id", "role_id", "password", "services")
+    _NAMES = ("client_token", "secret_id", "role_id", "password", "services", "url")
 
     def __init__(self, vault: VaultServer, token: str, address: Path) -> None:
         """Adds an audit device to Vault that writes to a socket at `address`; nothing of it reaches a file."""
@@ -83,7 +85,7 @@ class Secrets:
         for entry in entries:
             path = entry["request"]["path"]
             for name, value in self._values(entry):
-                found.setdefault(value, f"{name} ({path})")
+                found.setdefault(_SECOND_FACTOR.sub(r"\1", value), f"{name} ({path})")
         return [Canary(name, value.encode()) for value, name in found.items()]
 
     def _values(self, part: Any, name: str = "", *, secret: bool = False) -> Iterator[tuple[str, str]]:
