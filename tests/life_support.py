@@ -186,13 +186,6 @@ def edited() -> Iterator[Edit]:
         path.write_text(text)
 
 
-def wait_until(claim: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-
-
 def fails_clearly(answer: CompletedProcess[str], code: int, *words: str, secrets: Iterable[str] = ()) -> None:
     """The exit code; one line that says all of it; no traceback, and none of the secrets."""
     said = answer.stdout + answer.stderr
