@@ -107,11 +107,13 @@ PLACES: dict[str, Place] = {
 
 def plant(story: Story) -> Iterator[None]:
     """Puts the control into each place that has a folder, written now this way and now that; takes it away again."""
-    planted = []
+    planted, made = [], []
     for number, place in enumerate(one for one in PLACES.values() if one.planted_in):
         assert place.planted_in is not None
         folder = place.planted_in(story)
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir()
+            made.append(folder)
         path = folder / f"planted-{story.lab.name}-{number}"
         path.write_bytes(_FORMS[number % len(_FORMS)](story.control.value))
         planted.append(path)
@@ -121,6 +123,8 @@ def plant(story: Story) -> Iterator[None]:
     yield
     for path in planted:
         path.unlink()
+    for folder in made:
+        folder.rmdir()
 
 
 def _git(story: Story) -> dict[str, str]:
