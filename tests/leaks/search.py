@@ -105,7 +105,7 @@ class Search:
         for needle in needles:
             alike[needle[:_PREFIX]].append(needle)
         self._needles = needles
-        self._groups = {os.path.commonprefix(group): group for group in alike.values()}  # noqa: RUF071 - bytes
+        self._groups = {bytes(os.path.commonprefix(group)): group for group in alike.values()}  # noqa: RUF071 - bytes
 
     def hits(self, contents: Iterable[Content]) -> Iterator[Hit]:
         """What is found in the contents themselves, in their names, and in whatever is packed into them."""
