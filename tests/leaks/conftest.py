@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from leaks.places import plant
+from leaks.places import planted
 from leaks.story import Story
 from life_support import new_lab
 
@@ -23,4 +23,5 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 @pytest.fixture(scope="module")
 def told(story: Story) -> Iterator[Story]:
     story.ends()
-    yield from (story for _ in plant(story))
+    with planted(story):
+        yield story

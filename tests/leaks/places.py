@@ -7,6 +7,7 @@ import gzip
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,22 +106,23 @@ PLACES: dict[str, Place] = {
 }
 
 
-def plant(story: Story) -> Iterator[None]:
-    """Puts the control into each place that has a folder, written now this way and now that; takes it away again."""
-    planted = []
-    for number, place in enumerate(one for one in PLACES.values() if one.planted_in):
-        assert place.planted_in is not None
-        folder = place.planted_in(story)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"planted-{story.lab.name}-{number}"
-        path.write_bytes(_FORMS[number % len(_FORMS)](story.control.value))
-        planted.append(path)
-    (story.folder / "objects").mkdir()
-    command = ["git", "-c", "safe.directory=*", "-C", str(CHECKOUT), "hash-object", "-w", "--stdin"]
-    subprocess.run(command, input=story.control.value, env=_git(story), check=True, stdout=subprocess.DEVNULL)
-    yield
-    for path in planted:
-        path.unlink()
+@contextmanager
+def planted(story: Story) -> Iterator[None]:
+    """The control in each place that has a folder, written now this way and now that; taken away again at the end."""
+    with ExitStack() as stack:
+        for number, place in enumerate(one for one in PLACES.values() if one.planted_in):
+            assert place.planted_in is not None
+            folder = place.planted_in(story)
+            if not folder.exists():
+                folder.mkdir()
+                stack.callback(folder.rmdir)
+            path = folder / f"planted-{story.lab.name}-{number}"
+            stack.callback(path.unlink)
+            path.write_bytes(_FORMS[number % len(_FORMS)](story.control.value))
+        (story.folder / "objects").mkdir()
+        command = ["git", "-c", "safe.directory=*", "-C", str(CHECKOUT), "hash-object", "-w", "--stdin"]
+        subprocess.run(command, input=story.control.value, env=_git(story), check=True, stdout=subprocess.DEVNULL)
+        yield
 
 
 def _git(story: Story) -> dict[str, str]:

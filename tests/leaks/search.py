@@ -105,7 +105,9 @@ class Search:
         for needle in needles:
             alike[needle[:_PREFIX]].append(needle)
         self._needles = needles
-        self._groups = {os.path.commonprefix(group): group for group in alike.values()}  # noqa: RUF071 - bytes
+        self._groups: dict[bytes, list[bytes]] = {}
+        for group in alike.values():
+            self._groups[os.path.commonprefix(group) or b""] = group  # noqa: RUF071 - bytes, not paths
 
     def hits(self, contents: Iterable[Content]) -> Iterator[Hit]:
         """What is found in the contents themselves, in their names, and in whatever is packed into them."""

@@ -1,11 +1,12 @@
 """Looks at all processes, and at the files of some folders, again and again until told to stop; then says what it saw.
 
 Runs as a process of its own, so that it goes on looking while the tests wait: `python watcher.py FOLDER …`. It knows
-no canary: what it saw it hands back over its standard output, as JSON with one character a byte.
+no canary: what it saw it hands back over its standard output, as JSON with base64.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -34,7 +35,7 @@ def main(folders: list[str]) -> None:
             print("watching", flush=True)
         elif select.select([sys.stdin], [], [], _PAUSE)[0]:
             break
-    found = [(where, content.decode("latin-1")) for (_, content), where in seen.items()]
+    found = [(where, base64.b64encode(content).decode()) for (_, content), where in seen.items()]
     json.dump({"rounds": rounds, "seen": found}, sys.stdout)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import socket
@@ -18,7 +19,7 @@ from lab.vault_server import VaultServer
 from leaks.search import Canary, Content
 
 _WATCHER = Path(__file__).with_name("watcher.py")
-_STOP_SECONDS = 60
+_STOP_SECONDS = 200
 _SECOND_FACTOR = re.compile("^otpauth:.*[?&]secret=([^&]+).*")
 
 
@@ -36,7 +37,7 @@ class Watcher:
         """How often it looked, and each different thing that it saw."""
         answer, _ = self._process.communicate("\n", timeout=_STOP_SECONDS)
         found = json.loads(answer)
-        return found["rounds"], [(where, content.encode("latin-1")) for where, content in found["seen"]]
+        return found["rounds"], [(where, base64.b64decode(content)) for where, content in found["seen"]]
 
     def kill(self) -> None:
         self._process.kill()
