@@ -54,9 +54,9 @@ def play_starts(
             return
         run = _current or open_run(folder)
         known = {device for customer in run.estate.customers.values() for device in customer.devices}
-        run.begin_play(
-            _purpose(purpose), [host for host in hosts if host in known], read_secrets=read_secrets, lock=lock
-        )
+        # A YAML inventory beside the estate's gives names that carry Ansible's tags; plain ones go further.
+        devices = [str(host) for host in hosts if host in known]
+        run.begin_play(_purpose(purpose), devices, read_secrets=read_secrets, lock=lock)
     except ObetError as error:
         _failure = error
     except OSError as error:  # a disk that is full, say
@@ -80,7 +80,7 @@ def task_ended(host: str, task: str, result: Mapping[str, Any]) -> None:
     """
     if _current is not None and _current.purpose is not None:
         outcome = next((word for word in ("unreachable", "failed", "changed") if result.get(word)), "ok")
-        _current.account.saw(host, task, outcome)
+        _current.account.saw(str(host), str(task), outcome)  # without Ansible's tags
 
 
 def play_ends() -> None:
