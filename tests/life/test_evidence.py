@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE, UNAGREED_DEVICE, WARRANTY_DEVICE
+from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE, UNAGREED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
 from lab.provision import Obet, provision
 from life_support import (
     ADMINISTERED,
@@ -51,10 +51,24 @@ def lines(own: Obet) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ledger_file(own).read_text().splitlines()]
 
 
+TRAIL = """
+import json, os, sys
+from pathlib import Path
+import msgspec
+from obet.evidence.trail import trail
+from obet.evidence.verification import open_verifier
+run = open_verifier(Path(os.environ["OBET_ESTATE"]))
+try:
+    print(json.dumps({"seen": msgspec.to_builtins(trail(run, sys.argv[1:], None))}))
+finally:
+    run.close()
+"""
+
+
 def seen(own: Obet, proof: str = BELONGS, device: str = MANAGED_DEVICE) -> tuple[bool | None, str]:
-    """What `obet verify` says of that proof: its verdict and why."""
-    _, found = promises(own, MANAGED_DEVICE, WARRANTY_DEVICE)
-    check = checks(found, proof)[device if proof == BELONGS else "ledger"]
+    """What `obet verify` says of that proof, without its probes of the devices: its verdict and why."""
+    answer = own.lab.node1.run([*_python(TRAIL), MANAGED_DEVICE, WARRANTY_DEVICE], env=own.environment)
+    check = checks(json.loads(answer.stdout), proof)[device if proof == BELONGS else "ledger"]
     return check["passed"], check["seen"]
 
 
@@ -116,7 +130,7 @@ def test_a_play_that_only_looks_leaves_its_reads_and_its_end_on_record(working: 
 
 def test_while_a_run_is_under_way_its_reads_are_not_judged_and_afterwards_they_are(working: Obet) -> None:
     with Script(working, OPEN_RUN, MANAGED_DEVICE) as run:
-        assert run.said() == "read"
+        assert run.said()
         passed, why = seen(working)
         assert passed is None
         assert why.startswith("1 of ")
@@ -217,6 +231,33 @@ def _processes_about(text: str) -> list[str]:
     return found
 
 
+def test_a_run_that_cannot_put_its_end_on_record_gives_all_up_and_the_next_tells_of_it(working: Obet) -> None:
+    ledger, admin, vault = ledger_file(working), administrator(working.lab), working.lab.vault
+
+    def alive(accessor: str) -> bool:
+        return vault.answer("POST", "auth/token/lookup-accessor", {"accessor": accessor}, admin)[0] == 200
+
+    with Script(working, OPEN_RUN, WARRANTY_DEVICE) as script:  # the other's lock is still the killed run's
+        run, *accessors = script.said().split()
+        assert all(map(alive, accessors))
+        aside = ledger.rename(ledger.with_name("aside"))
+        ledger.mkdir()
+        try:
+            said = script.go_on()
+            script.end()
+        finally:
+            ledger.rmdir()
+            aside.rename(ledger)
+    assert said == f"{ledger}: cannot be written: Is a directory: nothing is done off the record"
+    assert not any(map(alive, accessors))
+    lock = f"kv/data/locks/{WARRANTY_CUSTOMER}/{WARRANTY_DEVICE}"
+    assert vault.request("GET", lock, token=admin)["data"]["data"]["holder"] == ""
+    vault.request("POST", "auth/token/revoke-self", {}, admin)
+    assert seen(working, device=WARRANTY_DEVICE)[0] is True
+    assert [line["event"] for line in lines(working) if line["run"] == run][-2:] == ["secrets read", "run was cut off"]
+    assert directories(working) == []
+
+
 # A ledger that was tampered with
 
 
@@ -275,14 +316,18 @@ OPEN_RUN = """
 import os, sys
 from pathlib import Path
 from obet.current_run import open_run
+from obet.errors import ObetError
 from obet.model import Purpose
 from obet.vault import device_secrets
 run = open_run(Path(os.environ["OBET_ESTATE"]))
-run.begin_play(Purpose.TECHNICAL, sys.argv[1:2], lock=False)
+run.begin_play(Purpose.TECHNICAL, sys.argv[1:2])
 device_secrets.read(run.child(sys.argv[1]), run.estate.customer_of(sys.argv[1]).id, sys.argv[1])
-print("read", flush=True)
-sys.stdin.read()
-run.close()
+print(run.id, run.session.token.accessor, run.child(sys.argv[1]).token.accessor, flush=True)
+sys.stdin.readline()
+try:
+    run.close()
+except ObetError as error:
+    print(error, flush=True)
 """
 
 # A thief in the place of the test: the run's own token, its own id, and a client that is not the run's.

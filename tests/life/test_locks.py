@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -102,6 +103,39 @@ def test_of_two_operators_on_one_device_the_second_is_told_and_the_first_goes_on
         server.run(["nft", "-f", "/etc/obet-management-access.nft"])
     assert code == 0
     assert recap(said)[MANAGED_DEVICE]["failed"] == 0
+
+
+# Goes on without asking whether it has the lock.
+PUSHING = """
+import os, sys
+from pathlib import Path
+from obet.current_run import open_run
+from obet.errors import ObetError
+from obet.model import Purpose
+run = open_run(Path(os.environ["OBET_ESTATE"]))
+run.begin_play(Purpose.TECHNICAL, sys.argv[1:], read_secrets=True)
+for ask in (run.child, run.certificate, lambda device: run.secret(device, "login.password")):
+    try:
+        ask(sys.argv[1])
+        print("given")
+    except ObetError as error:
+        print(error)
+run.close()
+"""
+
+
+def test_who_does_not_have_the_lock_gets_neither_token_nor_certificate_nor_secret(served: Obet) -> None:
+    with Script(served, HOLDER, MANAGED_DEVICE) as first:
+        assert first.said().startswith("held")
+        said = served.lab.node1.run([sys.executable, "-c", PUSHING, MANAGED_DEVICE], env=served.environment).stdout
+        login = served.obet("secret", "login", MANAGED_DEVICE, "--user", "setup", stdin="a new one\n", check=False)
+        first.end()
+    refusals = [line.partition(" works on it")[0] for line in said.splitlines()]
+    assert refusals == [f"{MANAGED_DEVICE}: obet-node-node1"] * 3
+    assert login.returncode == 9
+    assert "works on it" in login.stderr
+    free = served.lab.node1.run([sys.executable, "-c", PUSHING, MANAGED_DEVICE], env=served.environment).stdout
+    assert free.split() == ["given"] * 3
 
 
 def test_who_is_locked_out_of_one_device_works_on_the_others(served: Obet) -> None:

@@ -86,8 +86,6 @@ def _is_key(session: Session, resource: Resource) -> bool:
 
 
 def _write(session: Session, resource: Resource, action: str) -> None:
-    if action == "update" and _is_key(session, resource):
-        raise VaultError(f"{resource.path} is there, but as something else: an administrator must look at it")
     if resource.kind in {"mount", "audit"}:
         if action == "update":
             raise VaultError(f"{_shown(resource)} is there, but as something else: an administrator must look at it")
