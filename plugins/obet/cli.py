@@ -152,11 +152,16 @@ def _operators(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         commands,
         "login",
         "work as yourself on this node; password and code are asked for, or come as lines of standard input",
-        "obet login ivan\n  vault login -method=oidc -no-store -field=token role=obet-operator | obet login --token",
+        "obet login ivan",
         module="obet.operator_commands",
     )
     login.add_argument("name", nargs="?", metavar="NAME", help="as estate.yml names you under operators")
-    login.add_argument("--token", action="store_true", help="a token from the company's OIDC, on standard input")
+    login.add_argument(
+        "--token",
+        action="store_true",
+        help="a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator-NAME` "
+        "gives for the company's OIDC",
+    )
     _command(commands, "logout", "end that login", "obet logout", module="obet.operator_commands")
 
 

@@ -32,7 +32,6 @@ from obet.secret import Secret
 from obet.vault import checkpoint, credentials, device_secrets, locks, names, operators, sealing
 from obet.vault.desired import CERTIFICATE_LIFE
 from obet.vault.device_secrets import DeviceSecrets
-from obet.vault.operators import LoggedIn
 from obet.vault.session import AppRoleCredential, Session
 
 _SKEW = 30  # seconds
@@ -60,13 +59,13 @@ class Run:
         self._ca_public_key = ""
         self._certificates: dict[str, Certificate] = {}
         self._refusals: dict[str, str] = {}
-        operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
-        self.by = operator.name if operator else role or names.node_role(self.node)
-        credential = None if operator else credentials.load(credentials.directory(environment), self.by)
+        self._operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
+        self.by = self._operator.name if self._operator else role or names.node_role(self.node)
+        credential = None if self._operator else credentials.load(credentials.directory(environment), self.by)
         self._place = RunDirectory.make(environment, self.id)
         self.account = Account(self.ledger, self._place, Doer(run=self.id, node=self.node, by=self.by))
         try:
-            self.session = self._log_in(operator, credential)
+            self.session = self._log_in(credential)
             self.now = _vault_time(self.session)
             self._keeps_account = (
                 self.by != names.REGISTRAR
@@ -78,10 +77,10 @@ class Run:
             raise
         self.identity = Identity()
 
-    def _log_in(self, operator: LoggedIn | None, credential: AppRoleCredential | None) -> Session:
+    def _log_in(self, credential: AppRoleCredential | None) -> Session:
         """Vault's own address rules decide; an operator's run gets a child of his login."""
-        if operator:
-            return operator.for_run(self.account)
+        if self._operator:
+            return self._operator.for_run(self.account)
         assert credential is not None  # noqa: S101 - one of the two was made above
         return Session.login(self.estate.settings.vault, self.id, credential, self.account)
 
@@ -180,6 +179,8 @@ class Run:
         """Renews what ends in minutes, for a play that goes on; called in Ansible's own process before each fork."""
         if self.purpose is None or time.monotonic() - self._granted < CERTIFICATE_LIFE / 2:
             return
+        if self._operator:
+            self._operator.renew()
         self.session.renew()
         # Workers that are under way still use the old tokens: those end with the login that they are children of.
         self._retired += self._children.values()

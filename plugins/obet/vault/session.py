@@ -92,10 +92,15 @@ class Session:
         session.token = Token(made["client_token"], made["accessor"], made["entity_id"])
         return session
 
-    def child(self, role: str, policy: str) -> Session:
-        """A token of minutes with that one policy, made through a token role, whose addresses bind it."""
+    def child(self, role: str, policy: str, life: int | None = None) -> Session:
+        """A token with that one policy, made through a token role, whose addresses bind it.
+
+        It lives for `life` seconds at a time, or as long as the role says.
+        """
         with translated(f"token for {policy}"):
-            answer = self._client.auth.token.create(policies=[policy], role_name=role)
+            answer = self._client.auth.token.create(
+                policies=[policy], role_name=role, ttl=None if life is None else f"{life}s"
+            )
         made = answer["auth"]
         token = Token(made["client_token"], made["accessor"], made["entity_id"])
         return Session(self.settings, self.run_id, token, self._notes)
@@ -159,6 +164,10 @@ class _NothingThereError(VaultError):
     pass
 
 
+class BadRequestError(VaultError):
+    """A 400: how Vault answers a wrong password as well."""
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """hvac's and requests' errors as ours, without what Vault quotes of the request."""
@@ -169,7 +178,7 @@ def translated(doing: str) -> Iterator[None]:
     except InvalidPath:
         raise _NothingThereError(f"Vault has nothing there (404): {doing}") from None
     except InvalidRequest:
-        raise VaultError(f"Vault refuses the request (400): {doing}") from None
+        raise BadRequestError(f"Vault refuses the request (400): {doing}") from None
     except VaultDown:
         raise VaultError(f"Vault is sealed or standing by (503): {doing}: unseal it and start again") from None
     except HvacError as error:
