@@ -110,8 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     operator = _command(
         vault,
         "operator",
-        "an administrator lets an operator in, or gives him a new password and second factor",
-        "obet vault operator ivan   # asks for the administrator's token and for ivan's new password",
+        "an administrator lets an operator in, or gives him a new password and second factor; his token and the new "
+        "password are asked for, or come as lines of standard input",
+        "obet vault operator ivan",
         function="vault_operator",
         module="obet.operator_commands",
     )

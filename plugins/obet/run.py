@@ -221,10 +221,12 @@ class Run:
         if not self._lock_devices:
             return True
         now = self.now.timestamp()
-        until, held = now + locks.LOCK_LIFE, self._locks.get(device)
+        until, held, over = now + locks.LOCK_LIFE, self._locks.get(device), self.account.is_over
         wanted = locks.Lock(customer=customer, device=device, holder=self.id, by=self.by, until=until, number=0)
         try:
-            self._locks[device] = locks.renew(session, held, until) if held else locks.acquire(session, wanted, now)
+            self._locks[device] = (
+                locks.renew(session, held, until) if held else locks.acquire(session, wanted, now, over)
+            )
         except RunError as error:
             self._locks.pop(device, None)
             self._refusals[device] = str(error)

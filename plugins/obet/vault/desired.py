@@ -85,6 +85,7 @@ def _operators(estate: Estate) -> Iterable[Resource]:
     for name in people.get("oidc", ()):  # a role each: the registrar can shut one out without letting another in
         role = {
             "role_type": "oidc",
+            "oidc_scopes": ["profile"],  # which brings the claim (OpenID Connect Core, 5.4)
             "user_claim": _OIDC_CLAIM,
             "bound_claims": {_OIDC_CLAIM: [name]},
             "allowed_redirect_uris": [_OIDC_REDIRECT],

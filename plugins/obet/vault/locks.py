@@ -1,11 +1,12 @@
 """One run at a time on a device: a check-and-set in Vault with holder, expiry and a fencing number.
 
 Vault's own version number of the entry is the fencing number: it only grows, whoever writes. A holder that crashed
-keeps others out until its expiry and no longer.
+keeps others out until its expiry, or until this node's ledger says that it is over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,13 +30,17 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
-def acquire(session: Session, lock: Lock, now: float) -> Lock:
-    """`lock` as held (its `number` is not asked for); RunError says who works on the device, and until when."""
+def acquire(session: Session, lock: Lock, now: float, is_over: Callable[[str], bool]) -> Lock:
+    """`lock` as held (its `number` is not asked for); RunError says who works on the device, and until when.
+
+    `is_over` says of a holder, a run's id, whether it is known to have ended.
+    """
     version, data = _read(session, lock)
-    if data.get("holder") not in {None, "", lock.holder} and float(data.get("until", 0)) > now:
+    holder = str(data.get("holder") or "")
+    if holder not in {"", lock.holder} and float(data.get("until", 0)) > now and not is_over(holder):
         until = datetime.fromtimestamp(float(data["until"]), UTC)
         raise RunError(
-            f"{lock.device}: {data.get('by')} works on it, run {str(data['holder'])[:8]}: wait for its end, or until "
+            f"{lock.device}: {data.get('by')} works on it, run {holder[:8]}: wait for its end, or until "
             f"{until:%H:%M:%S}Z if it was cut off"
         )
     return _write(session, lock, version)
