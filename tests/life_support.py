@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -84,6 +86,12 @@ def administrator(lab: Lab) -> str:
     return bytes(a ^ b for a, b in zip(encoded, started["otp"].encode(), strict=True)).decode()
 
 
+def let_locks_expire(lab: Lab, token: str) -> None:
+    """What a quarter of an hour does to the locks of a run that could not release them."""
+    for device, customer in CUSTOMERS.items():
+        lab.vault.request("DELETE", f"kv/metadata/locks/{customer}/{device}", None, token)
+
+
 def new_lab() -> Lab:
     return Lab.up(f"t{uuid.uuid4().hex[:12]}", owner_pid=os.getpid())
 
@@ -109,6 +117,40 @@ def provisioned() -> Iterator[Obet]:
 @pytest.fixture
 def job(served: Obet) -> Job:
     return Job(served)
+
+
+Edit = Callable[[Path, str, str], None]
+
+
+@pytest.fixture
+def edited() -> Iterator[Edit]:
+    """Changes a file of the estate for the time of a test."""
+    before: dict[Path, str] = {}
+
+    def edit(path: Path, old: str, new: str) -> None:
+        before.setdefault(path, path.read_text())
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    yield edit
+    for path, text in before.items():
+        path.write_text(text)
+
+
+def wait_until(claim: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def fails_clearly(answer: CompletedProcess[str], code: int, *words: str, secrets: Iterable[str] = ()) -> None:
+    """The exit code; one line that says all of it; no traceback, and none of the secrets."""
+    said = answer.stdout + answer.stderr
+    assert answer.returncode == code, said
+    assert "Traceback" not in said, said
+    assert any(all(word in line for word in words) for line in said.splitlines()), said
+    assert [secret for secret in secrets if secret in said] == []
 
 
 def recap(output: str) -> dict[str, dict[str, int]]:

@@ -45,19 +45,18 @@ def main():  # noqa: ANN201 - runs on the device's own Python, whichever that is
         supports_check_mode=True,
     )
     path, wanted = module.params["path"], (module.params["value"] + "\n").encode()
+    new = f"{path}.obet-new"
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            changed = file.read() != wanted
-    except FileNotFoundError:
-        changed = True
+        changed = not os.path.exists(path) or open(path, "rb").read() != wanted  # noqa: PTH110, PTH123, SIM115
+        if changed and not module.check_mode:
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+                file.write(wanted)
+                file.flush()
+                os.fsync(file.fileno())
+            module.atomic_move(new, path)
     except OSError as error:
-        module.fail_json(msg=f"{path}: cannot be read: {error.strerror}")
-    if changed and not module.check_mode:
-        new = f"{path}.obet-new"
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(wanted)
-            os.fsync(file.fileno())
-        module.atomic_move(new, path)
+        module.cleanup(new)
+        module.fail_json(msg=f"{path}: cannot be read or written: {error.strerror}")
     if not (changed and module.check_mode):
         changed = module.set_fs_attributes_if_different(module.load_file_common_arguments(module.params), changed)
     module.exit_json(changed=changed)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from fcntl import LOCK_EX, flock
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from obet.errors import ObetError
 
@@ -24,7 +24,7 @@ class AppendOnlyFile:
         self.path = path
 
     def append(self, make: Callable[[bytes | None], Iterable[bytes]]) -> None:
-        """Adds the lines that `make` makes of the last whole line (None: there is none), as one step.
+        """Adds the lines that `make` makes of the last whole line (None: there is none): all of them, or none.
 
         ObetError when it cannot be written (a full disk, say); what stood there stays.
         """
@@ -39,15 +39,16 @@ class AppendOnlyFile:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         is_new = not self.path.exists()
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-        with os.fdopen(descriptor, "r+b") as file:
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
             flock(file, LOCK_EX)
             last, end = _last_line(file)
             text = b"".join(line + b"\n" for line in make(last))
             file.truncate(end)  # what a power cut left half written was never on record
-            file.seek(end)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                _write(file, end, text)
+            except OSError:
+                file.truncate(end)  # nor is what a full disk took of it
+                raise
         if is_new:
             _sync_folder(self.path.parent)  # or a power cut could lose the file with its name
 
@@ -71,8 +72,16 @@ def state_folder(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("STATE_DIRECTORY") or f"{state}/obet")
 
 
-def _last_line(file: BinaryIO) -> tuple[bytes | None, int]:
-    """The last whole line that is not empty, and where whole lines end; reads only as much of the end as that needs."""
+def _write(file: FileIO, start: int, text: bytes) -> None:
+    """All of it, on disk when this returns."""
+    file.seek(start)
+    while text:
+        text = text[file.write(text) :]
+    os.fsync(file.fileno())
+
+
+def _last_line(file: FileIO | BufferedReader) -> tuple[bytes | None, int]:
+    """The last whole line (None: there is none) and where whole lines end; reads as much of the end as that needs."""
     size = start = file.seek(0, os.SEEK_END)
     tail = b""
     while start > 0 and tail.count(b"\n") < 2:
@@ -80,7 +89,7 @@ def _last_line(file: BinaryIO) -> tuple[bytes | None, int]:
         file.seek(start)
         tail = file.read(size - start)
     whole, newline, _ = tail.rpartition(b"\n")
-    return (whole.rpartition(b"\n")[2] or None) if newline else None, start + len(whole) + len(newline)
+    return whole.rpartition(b"\n")[2] if newline else None, start + len(whole) + len(newline)
 
 
 def _sync_folder(folder: Path) -> None:

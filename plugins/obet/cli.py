@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap.add_argument(
         "--credentials", type=Path, metavar="FOLDER", help="write the registrar's login material there (tmpfs only)"
     )
+    _json(bootstrap)
     drift = _command(
         vault, "plan", "what differs; exit code 2 when something does", "obet vault plan --json", function="vault_plan"
     )
@@ -106,17 +107,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     credential.add_argument("role", help="an AppRole role of ours")
     credential.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a folder on tmpfs")
+    _json(credential)
 
     operator = _command(
         vault,
         "operator",
         "an administrator lets an operator in, or gives him a new password and second factor; his token and the new "
         "password are asked for, or come as lines of standard input",
-        "obet vault operator ivan",
+        "obet vault operator op1",
         function="vault_operator",
         module="obet.operator_commands",
     )
     operator.add_argument("name", metavar="NAME")
+    _json(operator)
 
     secret = _group(commands, "secret", "secrets of a device")
     login = _command(
@@ -128,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     login.add_argument("device", metavar="DEVICE")
     login.add_argument("--user", required=True)
+    _json(login)
 
     handover = _group(commands, "handover", "the customer's own access")
     confirm = _command(
@@ -138,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         function="handover_confirm",
     )
     confirm.add_argument("device", metavar="DEVICE")
+    _json(confirm)
 
     audit = _command(
         commands, "audit", "who read which secret, under which purpose", "obet audit /var/log/vault/audit-1.log"
@@ -148,22 +153,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_OIDC_LOGIN = """\
+a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator-NAME` prints it"""
+
+
 def _operators(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     login = _command(
         commands,
         "login",
         "work as yourself on this node; password and code are asked for, or come as lines of standard input",
-        "obet login ivan",
+        "obet login op1",
         module="obet.operator_commands",
     )
     login.add_argument("name", nargs="?", metavar="NAME", help="as estate.yml names you under operators")
     login.add_argument(
         "--token",
         action="store_true",
-        help="a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator-NAME` "
-        "gives for the company's OIDC",
+        help=_OIDC_LOGIN,
     )
-    _command(commands, "logout", "end that login", "obet logout", module="obet.operator_commands")
+    _json(login)
+    _json(_command(commands, "logout", "end that login", "obet logout", module="obet.operator_commands"))
 
 
 def _report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -17,18 +17,19 @@ from obet import estate as estates
 from obet.current_run import open_run
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
-from obet.errors import ObetError, ProofError, RunError
+from obet.errors import ObetError, ProofError, RunError, printable
 from obet.evidence.promises import Check, as_json, verdicts
 from obet.evidence.verification import open_verifier
 from obet.evidence.verification import verify as look
 from obet.model import AccountName, Purpose
 from obet.obligations import Expiry, Obligation, obligations, warnings
 from obet.plan import customer_key, device_plan
+from obet.progress import Progress
 from obet.run import Run
 from obet.secret import Secret
 from obet.vault import credentials, device_secrets, names
 from obet.vault.audit import secret_reads
-from obet.vault.desired import desired
+from obet.vault.desired import Resource, desired
 from obet.vault.session import AppRoleCredential, Session, Token
 from obet.vault.state import Change, apply, difference
 
@@ -94,7 +95,9 @@ def plan(options: Namespace) -> int:
 def verify(options: Namespace) -> int:
     run = open_verifier(options.estate)
     try:
-        checks = look(run, options.devices, options.audit)
+        total = len(options.devices or [d for c in run.estate.customers.values() for d in c.devices])
+        with Progress("verifying devices", total) as progress:
+            checks = look(run, options.devices, options.audit, progress.step)
     finally:
         run.close()
     if options.json:
@@ -110,7 +113,7 @@ def print_checks(checks: Sequence[Check]) -> None:
     """Each check that ran, a line each."""
     marks = {True: "ok", False: "FAILED", None: "open"}
     for check in checks:
-        print(f"{marks[check.passed]:7}{check.promise:15}{check.where:14}{check.proof}: {check.seen}")
+        print(f"{marks[check.passed]:7}{check.promise:15}{check.where:14}{check.proof}: {printable(check.seen)}")
 
 
 def print_promises(checks: Sequence[Check]) -> None:
@@ -133,11 +136,11 @@ def vault_bootstrap(options: Namespace) -> int:
         raise RunError("no token on standard input: pipe an administrator's token in")
     session = Session(estate.settings.vault, str(uuid.uuid4()), Token(token))
     try:
-        changes = [change for change in difference(session, desired(estate, ())) if change.base]
-        apply(session, changes)
-        print(f"{len(changes)} made" if changes else "nothing to do")
+        changes = [change for change in _difference(session, desired(estate, ())) if change.base]
+        _apply(session, changes)
         if options.credentials:
             _hand_out(session, names.REGISTRAR, options)
+        tell(options, f"{len(changes)} made" if changes else "nothing to do", made=[str(change) for change in changes])
     finally:
         if options.revoke_token:
             session.close()
@@ -161,13 +164,14 @@ def vault_credential(options: Namespace) -> int:
         _hand_out(run.session, options.role, options)
     finally:
         run.close()
+    tell(options, f"{options.role}: login material is in {options.to}", role=options.role, folder=str(options.to))
     return 0
 
 
 def vault_plan(options: Namespace) -> int:
     run = open_run(options.estate, names.REGISTRAR)
     try:
-        changes = difference(run.session, desired(run.estate, run.grants()))
+        changes = _difference(run.session, desired(run.estate, run.grants()))
     finally:
         run.close()
     if options.json:
@@ -181,8 +185,8 @@ def vault_apply(options: Namespace) -> int:
     """The registrar's run. What only an administrator may mend is reported as drift, and nothing of it is touched."""
     run = open_run(options.estate, names.REGISTRAR)
     try:
-        changes = difference(run.session, desired(run.estate, run.grants()))
-        apply(run.session, [change for change in changes if not change.base])
+        changes = _difference(run.session, desired(run.estate, run.grants()))
+        _apply(run.session, [change for change in changes if not change.base])
         near = warnings(run.obligations(), run.now, run.journal.ended())
     finally:
         run.close()
@@ -196,6 +200,16 @@ def vault_apply(options: Namespace) -> int:
 
 def _plain_changes(changes: Sequence[Change]) -> list[dict[str, str]]:
     return [{"action": c.action, "path": c.path, "for": "administrator" if c.base else "registrar"} for c in changes]
+
+
+def _difference(session: Session, wanted: Sequence[Resource]) -> list[Change]:
+    with Progress("reading Vault", len(wanted)) as progress:
+        return difference(session, wanted, progress.step)
+
+
+def _apply(session: Session, changes: Sequence[Change]) -> None:
+    with Progress("writing to Vault", len(changes)) as progress:
+        apply(session, changes, progress.step)
 
 
 def _print_changes(changes: Sequence[Change], verb: str) -> None:
@@ -227,7 +241,7 @@ def secret_login(options: Namespace) -> int:
         )
     finally:
         run.close()
-    print(f"{options.device}: kept")
+    tell(options, f"{options.device}: kept", device=options.device)
     return 0
 
 
@@ -238,7 +252,7 @@ def handover_confirm(options: Namespace) -> int:
         _confirm(run, options.device)
     finally:
         run.close()
-    print(f"{options.device}: the customer's own access is confirmed")
+    tell(options, f"{options.device}: the customer's own access is confirmed", device=options.device)
     return 0
 
 
@@ -262,16 +276,21 @@ def audit(options: Namespace) -> int:
     return _print_table(("TIME", "ANSWER", "PATH", "PURPOSE", "FROM", "RUN"), rows)
 
 
+def tell(options: Namespace, text: str, **facts: Any) -> None:
+    """What was done: a sentence for people, facts for machines."""
+    print(json.dumps({"done": True, **facts}) if options.json else text)
+
+
 def _print_json(value: Any) -> int:
     print(json.dumps(value, indent=2))
     return 0
 
 
 def _print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> int:
-    table = [head, *rows]
-    widths = [max(len(str(row[column])) for row in table) for column in range(len(head))]
+    table = [head, *(tuple(printable(str(cell)) for cell in row) for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     for row in table:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
 
 

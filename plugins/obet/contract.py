@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta
@@ -104,8 +104,9 @@ class Contract(Strict, frozen=True, kw_only=True):
         _each_once("services", (invoice.id for service in self.services for invoice in service.invoices))
 
 
-def _each_once(field: str, names: Iterable[Any]) -> None:
-    found = list(names)
-    for name in found:
-        if found.count(name) > 1:
+def _each_once(field: str, names: Iterable[str]) -> None:
+    seen = set()
+    for name in names:
+        if name in seen:
             raise ValueError(f"{field}: {name} stands there twice")
+        seen.add(name)

@@ -40,7 +40,7 @@ def between_customers(folder: Path, settings: EstateSettings, customers: Mapping
     taken: dict[tuple[Address, int], str] = {}
     for customer in customers.values():
         for device in customer.devices.values():
-            path = device_file(folder, customer.id, device.id)
+            path = _device_file(folder, customer.id, device.id)
             _device(path, device, ours, outside)
             for way in ((address, service.port) for address in device.addresses.both for service in device.management):
                 if way in taken and taken[way] != device.id:
@@ -51,11 +51,11 @@ def between_customers(folder: Path, settings: EstateSettings, customers: Mapping
                 taken[way] = device.id
 
 
-def contract_file(folder: Path, customer: str) -> Path:
+def _contract_file(folder: Path, customer: str) -> Path:
     return folder / "customers" / customer / "contract.yml"
 
 
-def device_file(folder: Path, customer: str, device: str) -> Path:
+def _device_file(folder: Path, customer: str, device: str) -> Path:
     return folder / "customers" / customer / "devices" / f"{device}.yml"
 
 
@@ -101,8 +101,8 @@ def _ids(folder: Path, customers: Mapping[str, Customer]) -> None:
 def _given(folder: Path, customer: Customer) -> Iterator[tuple[str, Path, str]]:
     """Each id that a customer's files give, in which file, and where in it."""
     for device in customer.devices:
-        yield device, device_file(folder, customer.id, device), "$.id"
-    path = contract_file(folder, customer.id)
+        yield device, _device_file(folder, customer.id, device), "$.id"
+    path = _contract_file(folder, customer.id)
     for number, service in enumerate(customer.contract.services):
         yield service.id, path, f"$.services[{number}].id"
         for position, invoice in enumerate(service.invoices):

@@ -60,8 +60,11 @@ def task_starts() -> None:
 
 
 def task_ended(host: str, task: str, result: Mapping[str, Any]) -> None:
-    """How a task ended on a host: unreachable, failed, changed or ok, the worst that its result says."""
-    if _current is not None:
+    """How a task ended on a host: unreachable, failed, changed or ok, the worst that its result says.
+
+    A play that says no purpose is no business of the run that an earlier play opened.
+    """
+    if _current is not None and _current.purpose is not None:
         outcome = next((word for word in ("unreachable", "failed", "changed") if result.get(word)), "ok")
         _current.account.saw(host, task, outcome)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _LARGEST = 256 * 1024
 _DEEPEST = 20
+# All but what YAML 1.2 calls printable (5.1), and a byte order mark.
+_UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"^(0|-?[1-9][0-9]{0,15})$")
 
 
@@ -29,7 +31,8 @@ def read(path: Path, kind: type[T]) -> T:
     try:
         if path.exists() and not path.is_file():
             raise EstateError(f"{path}: cannot be read: is no plain file")
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
     except OSError as error:
         raise EstateError(f"{path}: cannot be read: {error.strerror}") from error
     if len(raw) > _LARGEST:
@@ -75,7 +78,22 @@ def _named(plain: Any, kind: type[Any], message: str, where: str) -> str:
     return ""
 
 
+def _check_text(path: Path, raw: bytes) -> None:
+    """UTF-8 that can be shown. YAML's own parsers would take UTF-16 as well."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise EstateError(f"{path}: is UTF-16: save it as UTF-8")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise EstateError(f"{path}:{line}: is not UTF-8: save the file as UTF-8") from None
+    if found := _UNPRINTABLE.search(text):
+        line = text[: found.start()].count("\n") + 1
+        raise EstateError(f"{path}:{line}: holds a character that does not print: {found[0]!a}")
+
+
 def _compose(path: Path, raw: bytes) -> Any:
+    _check_text(path, raw)
     try:
         depth = -1  # the document itself
         for event in yaml.parse(raw, Loader=_LOADER):
@@ -91,8 +109,8 @@ def _compose(path: Path, raw: bytes) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise EstateError(f"{path}:{line}: is not YAML: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise EstateError(f"{path}: is not YAML in UTF-8") from None
+    except (yaml.YAMLError, RecursionError):
+        raise EstateError(f"{path}: is not YAML") from None
     if not isinstance(root, yaml.MappingNode):
         raise EstateError(f"{path}: must be one mapping of fields to values")
     return root

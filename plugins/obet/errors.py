@@ -17,14 +17,18 @@ names places (file, path, field), not values.
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """One line that does nothing to a terminal: what a device or a file brought along is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class ObetError(Exception):
     """The root; `str()` is one clear line: what, where, how to fix."""
 
     exit_code = 1
 
     def __str__(self) -> str:
-        """What a name or a file brought along that does not print stands as its escape."""
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
+        return printable(super().__str__())
 
 
 class EstateError(ObetError, ValueError):

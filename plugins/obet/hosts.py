@@ -48,5 +48,6 @@ def _ssh_options(customer: Customer) -> str:
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
         "ForwardAgent": "no",
+        "LogLevel": "ERROR",  # a server's banner is its own words: they belong on nobody's terminal
     }
     return "-F none " + " ".join(f"-o {key}={value}" for key, value in options.items())

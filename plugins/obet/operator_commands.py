@@ -9,6 +9,7 @@ from argparse import Namespace
 from getpass import getpass
 
 from obet import estate as estates
+from obet.commands import tell
 from obet.errors import RunError
 from obet.vault import operators
 from obet.vault.session import Session, Token
@@ -30,14 +31,15 @@ def login(options: Namespace) -> int:
     name = operators.name_of(session)
     operators.end(settings, session.run_id, os.environ)  # whoever was logged in here before
     operators.keep(os.environ, session.token.value)
-    print(f"logged in as {name}, from this node, until `obet logout` or a quarter of an hour without a run")
+    said = f"logged in as {name}, from this node, until `obet logout` or a quarter of an hour without a run"
+    tell(options, said, operator=name)
     return 0
 
 
 def logout(options: Namespace) -> int:
     settings = estates.load(options.estate).settings.vault
     operators.end(settings, str(uuid.uuid4()), os.environ)
-    print("logged out")
+    tell(options, "logged out")
     return 0
 
 
@@ -46,7 +48,7 @@ def vault_operator(options: Namespace) -> int:
     estate = estates.load(options.estate)
     session = Session(estate.settings.vault, str(uuid.uuid4()), Token(_asked("Administrator's token: ")))
     address = operators.enrol(session, estate, options.name, _asked(f"New password of {options.name}: "))
-    print(address)
+    tell(options, address, operator=options.name, second_factor=address)
     print(f"{options.name} adds this to his authenticator; it is not shown again", file=sys.stderr)
     return 0
 

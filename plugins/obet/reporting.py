@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 import tempfile
@@ -11,14 +10,16 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from obet import estate as estates
 from obet.errors import ObetError
+from obet.evidence.compose import compose
+from obet.evidence.ledger import Event, Ledger, Line
 from obet.evidence.promises import Check
-from obet.evidence.report import Look, TimelineEntry, compose
+from obet.evidence.report import Look, TimelineEntry
 from obet.evidence.report_page import page
 from obet.vault.audit import SecretRead, secret_reads
 
@@ -31,20 +32,6 @@ class _Verified(msgspec.Struct, frozen=True):
     run: str
     at: _Instant
     seen: tuple[Check, ...]
-
-
-class _LedgerLine(msgspec.Struct, frozen=True):
-    """What a timeline needs of a ledger's line; what is sealed stays sealed."""
-
-    at: _Instant
-    run: str
-    event: str
-    node: str
-    by: str
-    customer: str | None = None
-    device: str | None = None
-    purpose: str | None = None
-    facts: Mapping[str, Any] = {}
 
 
 def report(options: Namespace) -> int:
@@ -80,45 +67,37 @@ def _look(place: str) -> Look:
 
 def _timeline(place: Path | None, environment: Mapping[str, str]) -> list[TimelineEntry]:
     """Of the ledger that was named, which must be there, or of this node's own, which may be missing."""
-    path = place or _own_ledger(environment)
-    if place is None and not path.exists():
-        return []
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise ObetError(f"{path}: cannot be read: {error.strerror}") from None
-    return [_entry(path, number, line) for number, line in enumerate(lines, start=1)]
+    ledger = Ledger(place) if place else Ledger.of_this_node(environment)
+    if place is not None and not place.is_file():
+        raise ObetError(f"{place}: cannot be read: there is no such file")
+    return [_entry(line) for line in ledger.lines()]
 
 
-def _own_ledger(environment: Mapping[str, str]) -> Path:
-    """Where the journal stands: STATE_DIRECTORY, else XDG_STATE_HOME/obet, else ~/.local/state/obet."""
-    state = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(environment.get("STATE_DIRECTORY") or f"{state}/obet") / "ledger.jsonl"
-
-
-def _entry(path: Path, number: int, line: bytes) -> TimelineEntry:
-    try:
-        told = msgspec.json.decode(line, type=_LedgerLine)
-    except msgspec.DecodeError:
-        raise ObetError(f"{path}:{number}: is no line of a ledger") from None
+def _entry(line: Line) -> TimelineEntry:
     return TimelineEntry(
-        at=told.at,
-        run=told.run,
-        by=told.by if told.by.endswith(told.node) else f"{told.by} on {told.node}",
-        what=told.event,
-        customer=told.customer,
-        device=told.device,
-        purpose=told.purpose,
-        detail="; ".join(f"{name}: {_plain(value)}" for name, value in told.facts.items()),
+        at=datetime.fromisoformat(line.at),
+        run=line.run,
+        by=line.by if line.by.endswith(line.node) else f"{line.by} on {line.node}",
+        what=line.event,
+        customer=line.customer,
+        device=line.device,
+        purpose=line.purpose,
+        detail=_detail(line),
     )
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value))
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+def _detail(line: Line) -> str:
+    """What people want of a line's facts; ids of tokens and requests are for the join with Vault's audit log."""
+    facts = line.facts
+    if line.event is Event.ACCESS_GRANTED:
+        return str(facts.get("because", ""))
+    if line.event is Event.SECRETS_READ:
+        return f"{len(facts.get('requests', ()))} times"
+    if line.event is Event.STEP:
+        return str(facts.get("step", ""))
+    if line.event is Event.DEVICE_DONE:
+        return ", ".join(f"{count} {outcome}" for outcome, count in sorted(facts.items()))
+    return ""
 
 
 def _reads(places: Iterable[Path]) -> list[SecretRead]:

@@ -21,7 +21,7 @@ from obet.devices.identity import Certificate, Identity, ca_public_key
 from obet.devices.ssh_files import known_hosts, source_towards
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
-from obet.errors import ClockError, ObetError, RunError, VaultError
+from obet.errors import ClockError, ObetError, RunError, VaultDeniedError, VaultError
 from obet.evidence.account import Account, Doer
 from obet.evidence.ledger import Ledger
 from obet.model import Device, Estate, Purpose
@@ -65,8 +65,9 @@ class Run:
         self._place = RunDirectory.make(environment, self.id)
         self.account = Account(self.ledger, self._place, Doer(run=self.id, node=self.node, by=self.by))
         try:
+            # Before the login: a run that must not be leaves no token behind.
+            self.now = _vault_time(Session(self.estate.settings.vault, self.id))
             self.session = self._log_in(credential)
-            self.now = _vault_time(self.session)
             self._keeps_account = (
                 self.by != names.REGISTRAR
             )  # that one reads no secrets, and has a system user of its own
@@ -199,8 +200,8 @@ class Run:
     def _grant(self, purpose: Purpose, customer: str, causes: Mapping[str, str], *, read_secrets: bool) -> None:
         try:
             session = self.session.child(names.token_role(self.node, purpose), names.grant(purpose, customer))
-            self._children[customer] = session
             self.account.granted(purpose, customer, session.token, causes)
+            self._children[customer] = session
             devices = [device for device in causes if self._locked(session, customer, device)]
             if not devices:
                 return
@@ -212,9 +213,9 @@ class Run:
         except VaultError as error:
             # The registrar has not opened it, or has closed it: the play's first task says so for each host.
             for device in causes:
-                self._refusals[device] = (
-                    f"{device}: no {purpose} access: {error}; the registrar's `obet vault apply` opens it"
-                )
+                refused = isinstance(error, VaultDeniedError)  # else Vault is away or sealed: no grant would help
+                remedy = "; the registrar's `obet vault apply` opens it" if refused else ""
+                self._refusals[device] = f"{device}: no {purpose} access: {error}{remedy}"
 
     def _locked(self, session: Session, customer: str, device: str) -> bool:
         """Whether this run may work on the device: it holds the lock, or the play only looks."""
@@ -235,17 +236,22 @@ class Run:
 
     def end_play(self) -> None:
         """Connections, locks, tokens and certificates end with their play: the next may be for another purpose."""
-        if self.purpose is not None and self._keeps_account:
-            mine = {device: customer for customer, own in self._wanted.items() for device in own}
-            self.account.play_ended(self.purpose, {d: c for d, c in mine.items() if c in self._children}, self._seal)
+        try:
+            if self.purpose is not None and self._keeps_account:
+                mine = {d: c for c, own in self._wanted.items() for d in own if c in self._children}
+                self.account.play_ended(self.purpose, mine, self._seal)
+        finally:  # what cannot be put on record ends all the same
+            self._give_up()
+
+    def _give_up(self) -> None:
         self.purpose, self._wanted = None, {}
-        for path in self.directory.glob("control-*"):
-            subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "none"], capture_output=True, check=False)
+        self._place.close_connections()
         for path in self.directory.glob("*-cert.pub"):
             path.unlink()
         for lock in self._locks.values():
-            with suppress(ObetError):  # a lock that cannot be released ends by itself
-                locks.release(self._children[lock.customer], lock)
+            if session := self._children.get(lock.customer):
+                with suppress(ObetError):  # a lock that cannot be released ends by itself
+                    locks.release(session, lock)
         tokens = [*self._children.values(), *self._retired]
         self._children, self._secrets, self._certificates, self._refusals = {}, {}, {}, {}
         self._retired, self._locks = [], {}
@@ -262,27 +268,30 @@ class Run:
     def _vouch(self) -> None:
         """Vault keeps how far the ledger goes."""
         if self._keeps_account:
-            checkpoint.advance(self.session, checkpoint.Checkpoint(*self.ledger.head()))
+            checkpoint.advance(self.session, checkpoint.Checkpoint(*self.ledger.head()), self.ledger.holds)
 
     def close(self) -> None:
         """Revokes the login and removes what stood on tmpfs; in a fork it does nothing."""
         if os.getpid() != self._process:
             return
         self._process = 0
+        told = False
         try:
             # A Vault that is away leaves the tokens to their minutes of life.
             with suppress(VaultError):
                 self.end_play()
             if self._keeps_account:
                 self.account.ended()
-            with suppress(VaultError):
-                self._vouch()
-                self.session.close()
+            told = True
         finally:
+            with suppress(ObetError):
+                self._vouch()
+            with suppress(VaultError):
+                self.session.close()
             if self._agent is not None:
                 self._agent.terminate()
                 self._agent.wait()
-            self._place.remove()
+            self._place.remove(keep_reads=not told)
 
 
 def _vault_time(session: Session) -> datetime:

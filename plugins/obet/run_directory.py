@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from errno import ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from obet.errors import RunError
 from obet.vault import credentials
 
 DIRECTORY_VARIABLE = "OBET_RUN"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class SecretRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,14 +41,18 @@ class RunDirectory:
 
     @classmethod
     def make(cls, environment: Mapping[str, str], run: str) -> RunDirectory:
-        """A directory for this user alone; RunError when it would stand on disk."""
+        """A directory for this user alone; RunError when it would stand on disk, or memory is full."""
         new = base(environment) / f"new-{run[:8]}"
-        new.mkdir(mode=0o700)
-        (new / "run").write_text(run)
-        lock = os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        flock(lock, LOCK_EX)
-        # Under its name only when it is locked: nobody may take it for one that was left behind.
-        own = cls(new.rename(new.with_name(f"run-{run[:8]}")))
+        try:
+            lock = _made_and_locked(new)
+            (new / "run").write_text(run)
+            # Under its name only when it is whole and locked: nobody may take it for one that was left behind.
+            own = cls(new.rename(new.with_name(f"run-{run[:8]}")))
+        except OSError as error:
+            shutil.rmtree(new, ignore_errors=True)
+            raise RunError(
+                f"{new}: cannot be made: {error.strerror}: nothing is done without a place on tmpfs"
+            ) from None
         own._lock = lock
         return own
 
@@ -59,18 +67,24 @@ class RunDirectory:
         try:
             descriptor = os.open(self._reads, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.write(descriptor, msgspec.json.encode(request) + b"\n")
+                # Its own newline first: what a full memory tore off before it spoils no line but itself.
+                line = b"\n" + msgspec.json.encode(request) + b"\n"
+                if os.write(descriptor, line) < len(line):
+                    raise OSError(ENOSPC, os.strerror(ENOSPC))
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise RunError(f"{self._reads}: a read cannot be noted: {error.strerror}") from None
 
     def reads(self) -> list[SecretRequest]:
-        """The reads that were noted since they were last forgotten."""
+        """The reads that were noted since they were last forgotten. One that was torn is none: it is told as stray."""
         if not self._reads.exists():
             return []
-        lines = self._reads.read_bytes().split(b"\n")[:-1]
-        return [msgspec.json.decode(line, type=SecretRequest) for line in lines]
+        found = []
+        for line in self._reads.read_bytes().split(b"\n"):
+            with suppress(msgspec.DecodeError):
+                found.append(msgspec.json.decode(line, type=SecretRequest))
+        return found
 
     def forget_reads(self) -> None:
         """Once they stand in the ledger."""
@@ -80,33 +94,72 @@ class RunDirectory:
     def _reads(self) -> Path:
         return self.path / "reads"
 
-    def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+    def close_connections(self) -> None:
+        """Ends the SSH connections that were kept open behind control sockets."""
+        for path in self.path.glob("control-*"):
+            subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "none"], capture_output=True, check=False)
+
+    def remove(self, *, keep_reads: bool = False) -> None:
+        """With `keep_reads` (they could not be told) it is left for the next run to tell of."""
+        self.close_connections()
+        if not keep_reads:
+            shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
 
 def left_behind(environment: Mapping[str, str]) -> Iterator[RunDirectory]:
-    """Directories of runs that were killed; each is locked while it is looked at, so that one run alone tells of it."""
-    for path in base(environment).glob("run-*"):
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
-            flock(descriptor, LOCK_EX | LOCK_NB)
-            yield RunDirectory(path)
-        except BlockingIOError:
-            continue  # its run goes on
-        finally:
+    """Directories of runs that were killed; each is locked while it is looked at, so that one run alone tells of it.
+
+    What was killed before it was a run's (`new-`) is removed: there is nothing to tell of it.
+    """
+    for path in [*base(environment).glob("run-*"), *base(environment).glob("new-*")]:
+        with _locked(path) as taken:
+            if taken and path.name.startswith("new-"):
+                shutil.rmtree(path, ignore_errors=True)
+            elif taken:
+                yield RunDirectory(path)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Whether nobody else has it: neither its own run, which goes on, nor another that looks; and it is still there."""
+    try:
+        descriptor = os.open(path, _DIRECTORY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+        yield path.exists()
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def _made_and_locked(path: Path) -> int:
+    """The lock of a new directory; made again where one that looks for what was left has just removed it."""
+    while True:
+        path.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileNotFoundError):
+            descriptor = os.open(path, _DIRECTORY)
+            flock(descriptor, LOCK_EX)
+            if os.fstat(descriptor).st_nlink:  # 0: removed
+                return descriptor
             os.close(descriptor)
 
 
 def base(environment: Mapping[str, str]) -> Path:
     """Where runs of this user have their directories: on tmpfs, for this user alone."""
     folder = Path(environment.get("XDG_RUNTIME_DIR") or f"/dev/shm/obet-{os.getuid()}") / "obet"  # noqa: S108
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{folder}: cannot be made: {error.strerror}; point XDG_RUNTIME_DIR at a tmpfs of yours"
+        ) from None
     if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
         raise RunError(f"{folder}: must belong to this user alone: chmod 0700")
     if credentials.file_system(folder) not in {"tmpfs", "ramfs"}:

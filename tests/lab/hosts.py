@@ -119,6 +119,10 @@ class Host(ABC):
         """A TCP connection from this host, held by the calling process."""
         return network.connect(self.namespace, address, port, timeout)
 
+    def listen(self, address: str, port: int) -> socket.socket:
+        """A listening TCP socket on this host, held by the calling process."""
+        return network.listen(self.namespace, address, port)
+
     def replace_process(self, arguments: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         """Become a command there, for an interactive shell."""
         command = self.entered(arguments, None)

@@ -94,6 +94,26 @@ def connect(name: str, address: str, port: int, timeout: float) -> socket.socket
     return outcome[0]
 
 
+def listen(name: str, address: str, port: int) -> socket.socket:
+    """A listening TCP socket in a namespace, for a caller outside it; what it accepts is in there too."""
+    outcome: list[socket.socket | OSError] = []
+
+    def enter_and_listen() -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            _enter(name)
+            outcome.append(socket.create_server((address, port), family=family))
+        except OSError as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=enter_and_listen)
+    thread.start()
+    thread.join()
+    if not isinstance(outcome[0], socket.socket):
+        raise outcome[0]
+    return outcome[0]
+
+
 def _sysctl(name: str, values: dict[str, str]) -> None:
     """Write /proc/sys/net from a thread inside the namespace, which decides whose values these are."""
     errors: list[OSError] = []

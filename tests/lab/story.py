@@ -11,11 +11,10 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from obet.commands import print_promises
-from obet.evidence.promises import Check, as_json
+from obet.evidence.promises import Check
 from obet.vault.audit import secret_reads
 
 from . import estate
@@ -40,6 +39,7 @@ class Story:
         self.lab, self.own, self.timeline = lab, own, timeline
         self.server = lab.machine("server1")
         self.checks: list[Check] = []
+        self.looks: dict[str, str] = {}
 
     def tell(self) -> None:
         """From a fresh lab to the end of the contract."""
@@ -88,7 +88,7 @@ class Story:
     def promises_hold_in_service(self) -> None:
         line = self.timeline
         line.act("Proven afresh, with other code than applied it")
-        found = self._verify()
+        found = self._verify("verify-in-service.json")
         for check in found:
             line.check(f"{check.proof} ({check.where})", check.passed is True, check.seen)
         self.checks += found
@@ -146,7 +146,7 @@ class Story:
     def promises_after_the_end(self) -> None:
         line = self.timeline
         line.act("Proven afresh after the end")
-        found = self._verify()
+        found = self._verify("verify.json")
         for check in found:
             line.check(f"{check.proof} ({check.where})", check.passed is True, check.seen)
         self.checks += found
@@ -173,10 +173,12 @@ class Story:
         self.timeline.done(f"ansible-playbook {' '.join(arguments)}: {' '.join(recap[1].split()[2:4])}")
         return result.stdout
 
-    def _verify(self) -> list[Check]:
+    def _verify(self, name: str) -> list[Check]:
+        """What `obet verify` saw; the report is made from what it printed."""
         answer = self.own.obet("verify", "--json", WARRANTY_DEVICE, UNAGREED_DEVICE, check=False)
         if not answer.stdout:
             raise LabError(f"obet verify: {answer.stderr.strip()}")
+        self.looks[name] = answer.stdout
         return [msgspec.convert(found, Check) for found in json.loads(answer.stdout)["seen"]]
 
     def _status_of_root_token(self) -> int:
@@ -220,13 +222,20 @@ def _refused(output: str) -> list[str]:
     return found
 
 
-def _leave(timeline: Timeline, checks: list[Check], ledger: Path) -> None:
-    _RESULTS.mkdir(parents=True, exist_ok=True)
-    (_RESULTS / "timeline.txt").write_text("\n".join(timeline.text) + "\n", encoding="utf-8")
-    document: dict[str, Any] = as_json(checks)
+def _leave(story: Story) -> None:
+    """Of an earlier run's files none stays: what this one did not get to is not there."""
+    shutil.rmtree(_RESULTS, ignore_errors=True)
+    _RESULTS.mkdir(parents=True)
+    (_RESULTS / "timeline.txt").write_text("\n".join(story.timeline.text) + "\n", encoding="utf-8")
+    ledger = story.lab.node1.home / ".local/state/obet/ledger.jsonl"
     if ledger.exists():
         shutil.copy(ledger, _RESULTS / "ledger.jsonl")
-    (_RESULTS / "verify.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    looks = []
+    for name, text in story.looks.items():
+        (_RESULTS / name).write_text(text, encoding="utf-8")
+        looks += ["--from", str(_RESULTS / name)]
+    audit = str(story.lab.vault.audit_directory / "audit-1.log")
+    story.own.obet("report", *looks, "--audit", audit, "--output", str(_RESULTS / "report.html"))
 
 
 def main() -> int:
@@ -239,7 +248,7 @@ def main() -> int:
         try:
             story.tell()
         finally:
-            _leave(timeline, story.checks, lab.node1.home / ".local/state/obet/ledger.jsonl")
+            _leave(story)
     print()
     print_promises(story.checks)
     failed = f"{len(timeline.failed)} of {timeline.checked} checks FAILED" if timeline.failed else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import signal
 import ssl
 import time
 from pathlib import Path
@@ -81,7 +83,7 @@ class VaultServer(Node):
         self._wait_for(NOT_INITIALISED)
         keys = self.request("POST", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
         self.remember_keys(keys["root_token"], keys["keys_base64"][0])
-        self._unseal()
+        self.unseal()
 
     def _write_configuration(self, certificate: Path, key: Path) -> None:
         def listener(address: str) -> dict[str, Any]:
@@ -112,14 +114,28 @@ class VaultServer(Node):
             return
         self._launch()
         self._wait_for(503)
-        self._unseal()
+        self.unseal()
 
     def stop(self) -> None:
         """End it as an administrator would; its storage stays."""
         if process := Process.load(self._process_file):
             process.stop(STOP_SECONDS)
 
-    def _unseal(self) -> None:
+    def reopen_logs(self) -> None:
+        """Have it open its audit logs anew, as after a rotation, and come back when it has."""
+        process = Process.load(self._process_file)
+        if process is None:
+            raise LabError("Vault does not run")
+        wanted = {log.stat().st_ino for log in self.audit_directory.glob("*.log")}
+        process.signal(signal.SIGHUP)
+        deadline = time.monotonic() + START_SECONDS
+        while wanted - _open_files(process.pid):
+            if time.monotonic() > deadline:
+                raise LabError("Vault does not open its audit logs anew")
+            time.sleep(PAUSE_SECONDS)
+
+    def unseal(self) -> None:
+        """Open it with its key, and come back when it serves."""
         self.request("POST", "sys/unseal", {"key": self.unseal_key})
         self._wait_for(ACTIVE)
 
@@ -158,6 +174,10 @@ class VaultServer(Node):
         status, text = self._exchange(method, f"/v1/{path}", data, token, source, self.ipv6 if ipv6 else self.ipv4)
         return status, json.loads(text) if text.strip().startswith("{") else {}
 
+    def connection(self, source: Host | None = None, address: str | None = None) -> http.client.HTTPSConnection:
+        """An HTTPS connection to it, not yet open, that starts on this host or on another that can reach it."""
+        return _Connection(source or self, address or self.ipv4, ssl.create_default_context(cafile=self.ca_file))
+
     def _exchange(
         self,
         method: str,
@@ -167,7 +187,7 @@ class VaultServer(Node):
         source: Host | None = None,
         address: str | None = None,
     ) -> tuple[int, str]:
-        connection = _Connection(source or self, address or self.ipv4, ssl.create_default_context(cafile=self.ca_file))
+        connection = self.connection(source, address)
         headers = {"X-Vault-Request": "true"} | ({"X-Vault-Token": token} if token else {})
         body = None if data is None else json.dumps(data)
         try:
@@ -189,6 +209,14 @@ class _Connection(http.client.HTTPSConnection):
     def connect(self) -> None:
         plain = network.connect(self._source.namespace, self.host, VAULT_PORT, 30)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def _open_files(pid: int) -> set[int]:
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add(descriptor.stat().st_ino)
+    return found
 
 
 def _known(value: str | None) -> str:

@@ -183,6 +183,23 @@ def test_plan_shows_one_device_or_all_of_them(capsys: pytest.CaptureFixture[str]
     assert json.loads(one)[0]["management"]["text"] in text
 
 
+def test_a_device_of_a_platform_that_is_not_served_is_exit_4_and_one_line(
+    capsys: pytest.CaptureFixture[str], example: Path
+) -> None:
+    edit(example / "customers/c-aqj5van3ze/devices/d-jscb00nk6m.yml", "platform: linux", "platform: eos")
+    edit(
+        example / "customers/c-aqj5van3ze/devices/d-jscb00nk6m.yml",
+        "service_secrets:\n  - {name: status, path: /etc/status/token}\n",
+        "",
+    )
+    for asked in (["plan"], ["plan", UNAGREED_DEVICE]):
+        code, out, error = run(capsys, *asked, estate=example)
+        assert (code, out) == (4, "")
+        assert error.startswith(f"obet: {UNAGREED_DEVICE}: platform eos: is not served yet")
+        assert len(error.splitlines()) == 1
+    assert run(capsys, "plan", WARRANTY_DEVICE, estate=example)[0] == 0
+
+
 def test_a_device_that_the_estate_does_not_have_is_exit_9(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, error = run(capsys, "plan", "d-0000000000")
     assert (code, out) == (9, "")
@@ -245,6 +262,7 @@ AUDIT: list[dict[str, Any]] = [
             "remote_address": "198.51.100.11",
             "headers": {"x-correlation-id": [run_id]},
         },
+        "response": {"data": {"data": {"login": {"password": "hmac-sha256:0"}}}},
     }
     for run_id in ("run-1", "run-2")
 ]

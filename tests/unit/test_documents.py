@@ -118,18 +118,48 @@ def test_what_is_not_plain_is_refused_with_its_line(tmp_path: Path, text: str, l
         (b"# nothing but a comment\n", "must be one mapping"),
         (b"- a\n- b\n", "must be one mapping"),
         (b"text\n", "must be one mapping"),
-        (b"a: \xff\n", "not YAML in UTF-8"),
-        (b"a: 1\0\n", "not YAML in UTF-8"),
-        (b"a: \x1b[2J\n", "not YAML in UTF-8"),
+        ("a: 1\n".encode("utf-16"), "is UTF-16: save it as UTF-8"),
+        (b"\xfe\xff" + "a: 1\n".encode("utf-16-be"), "is UTF-16: save it as UTF-8"),
         (b"a: 1\n#" + b"x" * 256 * 1024, "larger than 256 KiB"),
     ],
-    ids=["empty", "comment", "list", "text", "not UTF-8", "a zero byte", "an escape", "too large"],
+    ids=["empty", "comment", "list", "text", "UTF-16", "UTF-16 the other way round", "too large"],
 )
 def test_a_fault_of_the_whole_file_is_refused_in_one_line(tmp_path: Path, raw: bytes, says: str) -> None:
     message = refusal(written(tmp_path, raw))
     assert message.startswith("document.yml: ")
     assert says in message
     assert "\n" not in message
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"b: 1\na: \xff\n", "is not UTF-8"),
+        ("b: 1\na: é\n".encode("latin-1"), "is not UTF-8"),
+        (b"b: 1\na: 1\0\n", r"does not print: '\x00'"),
+        (b"b: 1\na: \x1b[2J\n", r"does not print: '\x1b'"),
+        (b"b: 1\n\xed\xa0\x80\n", "is not UTF-8"),
+        ("b: 1\na: \u0080\n".encode(), r"does not print: '\x80'"),
+    ],
+    ids=["no text at all", "Latin-1", "a zero byte", "an escape", "half a character", "a control character"],
+)
+def test_what_is_no_plain_text_is_refused_with_its_line(tmp_path: Path, raw: bytes, says: str) -> None:
+    message = refusal(written(tmp_path, raw))
+    assert message.startswith("document.yml:2: ")
+    assert says in message
+    assert message.isprintable()
+
+
+@pytest.mark.usefixtures("parser")
+def test_utf_16_without_its_mark_is_refused_too(tmp_path: Path) -> None:
+    assert "does not print" in refusal(written(tmp_path, "a: 1\n".encode("utf-16-le")))
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("text", ["обет", "\U0001f511", "\u00e9"])
+def test_text_of_any_language_is_taken(tmp_path: Path, text: str) -> None:
+    assert read(written(tmp_path, f"a: {text}\n"), dict[str, Any]) == {"a": text}
 
 
 @pytest.mark.usefixtures("parser")

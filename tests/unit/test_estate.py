@@ -37,6 +37,13 @@ STARTED = "started: 2026-02-01"
 SERVICE_ID = "- id: s-t33nptq71a"
 DEVICE_V4, DEVICE_V6 = "ipv4: 198.51.100.101", 'ipv6: "2001:db8:51::101"'
 
+GIVEN, HELD, LOAD = "given: 2026-01-15", "since: 2026-09-15", "{name: load, keep_days: 30}"
+CO_MANAGER = '- {ipv4: 203.0.113.21, ipv6: "2001:db8:cb::21"}'
+STATUS = "- {name: status, path: /etc/status/token}"
+ACCESS = f"customer_access:\n  account: owner\n  public_key: ssh-ed25519 {KEY}\n"
+SEEN_AS = "seen_as: [{{ipv4: {}}}]\nenforce:"
+LOGS = 'addresses: {ipv4: 198.51.100.11, ipv6: "2001:db8:51::11"}\n\n# Hosts'
+
 CONTRACT_FAULTS = {
     "an unknown field": Fault(CONTRACT, STARTED, f"{STARTED}\n    colour: red", "colour"),
     "a field twice": Fault(CONTRACT, STARTED, f"{STARTED}\n    kind: managed", "kind: managed"),
@@ -79,6 +86,21 @@ CONTRACT_FAULTS = {
     "an unknown agreement": Fault(CONTRACT, "version: 2026-01", "version: 2026-02", "2026-02\n"),
     "another digest": Fault(CONTRACT, "sha256:b85f", "sha256:b85e", "sha256"),
     "a digest of another kind": Fault(CONTRACT, "sha256:", "sha512:", "sha512"),
+    "a last day beside a warranty": Fault(CONTRACT, UNTIL, f"{UNTIL}\n    last_day: 2027-01-31", "last_day"),
+    "a device twice in a service": Fault(CONTRACT, "[d-593ccz0tsv]", "[d-593ccz0tsv, d-593ccz0tsv]", "devices: [d-5"),
+    "an invoice twice": Fault(CONTRACT, "i-x7491tw2vr", "i-02z397k8re", "services:\n"),
+    "another customer's invoice": Fault(CONTRACT, "i-x7491tw2vr", "i-564wqgwtm2", "i-564wqgwtm2"),
+    "a record of one service twice": Fault(CONTRACT, "s-7qf8h7c4kz]", "s-t33nptq71a]", "services: [s-"),
+    "withdrawn before it was given": Fault(CONTRACT, GIVEN, f"{GIVEN}\n    withdrawn: 2026-01-14", "withdrawn"),
+    "a version with an escape": Fault(CONTRACT, "version: 2026-01", r'version: "\e[2J"', "version:"),
+    "a hold without its id": Fault(CONTRACT, "id: h-w1nejzbhdn, ", "", "legal_hold"),
+    "a hold for a person": Fault(CONTRACT, "h-w1nejzbhdn", "ivanov", "ivanov"),
+    "a hold that ends before it began": Fault(CONTRACT, HELD, f"{HELD}, until: 2026-09-14", "legal_hold"),
+    "a metric twice": Fault(CONTRACT, UNTIL, f"{UNTIL}\n    metrics: [{LOAD}, {LOAD}]", "metrics"),
+    "a metric kept for no day": Fault(CONTRACT, UNTIL, f"{UNTIL}\n    metrics: [{LOAD[:-3]}0}}]", "metrics"),
+    "a metric kept for ever": Fault(CONTRACT, UNTIL, f"{UNTIL}\n    metrics: [{{name: load}}]", "metrics"),
+    "a metric kept far too long": Fault(CONTRACT, UNTIL, f"{UNTIL}\n    metrics: [{LOAD[:-1]}000}}]", "metrics"),
+    "a metric with a path for a name": Fault(CONTRACT, UNTIL, f"{UNTIL}\n    metrics: [{{name: ../x}}]", "metrics"),
     "a record of no service": Fault(CONTRACT, "[s-t33nptq71a,", "[s-0000000000,", "s-0000000000"),
 }
 DEVICE_FAULTS = {
@@ -107,6 +129,28 @@ DEVICE_FAULTS = {
     "our account as his": Fault(DEVICE, "account: owner", "account: obet", "account: obet"),
     "root as his": Fault(DEVICE, "account: owner", "account: root", "account: root"),
     "a secret's path that walks": Fault(DEVICE, "/etc/status/token", "/etc/../shadow", "../shadow"),
+    "an unknown platform": Fault(DEVICE, "platform: linux", "platform: amiga", "platform"),
+    "an unknown owner": Fault(DEVICE, "owner: customer", "owner: somebody", "owner: some"),
+    "the provider's own, handed over": Fault(DEVICE, "owner: customer", "owner: provider", "customer_access"),
+    "the customer's, never handed over": Fault(DEVICE, ACCESS, "", "id: d-"),
+    "a tunnel from nowhere": Fault(DEVICE, "enforce:", "reach: tunnel\nenforce:", "id: d-"),
+    "a jump host of no address": Fault(DEVICE, "enforce:", "reach: jump\nseen_as: []\nenforce:", "id: d-"),
+    "a tunnel that is none": Fault(DEVICE, "enforce:", SEEN_AS.format("198.51.100.30"), "seen_as"),
+    "seen as an outsider": Fault(DEVICE, "enforce:", f"reach: jump\n{SEEN_AS.format('203.0.113.66')}", "113.66"),
+    "seen as itself": Fault(DEVICE, "enforce:", f"reach: jump\n{SEEN_AS.format('198.51.100.101')}", "seen_as"),
+    "seen as a co-manager": Fault(DEVICE, "enforce:", f"reach: jump\n{SEEN_AS.format('203.0.113.21')}", "cb::21"),
+    "files on a device that has none": Fault(DEVICE, "platform: linux", "platform: eos", "service_secrets"),
+    "a secret twice": Fault(DEVICE, STATUS, f"{STATUS}\n  {STATUS.replace('token', 'x')}", "service_secrets"),
+    "two secrets in a file": Fault(DEVICE, STATUS, f"{STATUS}\n  {STATUS.replace('status,', 'x,')}", "service_secrets"),
+    "a node's address": Fault(DEVICE, DEVICE_V4, "ipv4: 198.51.100.12", "100.12"),
+    "an outsider's address": Fault(DEVICE, DEVICE_V6, 'ipv6: "2001:db8:cb::66"', "cb::66"),
+    "the reserve's address": Fault(DEVICE, DEVICE_V4, "ipv4: 198.51.100.19", "100.19"),
+    "another device's address and port": Fault(DEVICE, DEVICE_V4, "ipv4: 198.51.100.102", "100.102"),
+    "a node as co-manager": Fault(DEVICE, "ipv4: 203.0.113.21", "ipv4: 198.51.100.12", "100.12"),
+    "an outsider as co-manager": Fault(DEVICE, "ipv4: 203.0.113.21", "ipv4: 203.0.113.66", "113.66"),
+    "the reserve as co-manager": Fault(DEVICE, '"2001:db8:cb::21"', '"2001:db8:51::19"', "51::19"),
+    "the device as its co-manager": Fault(DEVICE, "ipv4: 203.0.113.21", "ipv4: 198.51.100.101", "cb::21"),
+    "a co-manager twice": Fault(DEVICE, CO_MANAGER, f"{CO_MANAGER}\n  - {{ipv4: 203.0.113.21}}", "113.21}"),
     "a key over two lines": Fault(DEVICE, f"ssh-ed25519 {KEY}", f'"ssh-ed25519 {KEY}\\n* ssh-rsa AAAA"', "ssh-rsa"),
 }
 SETTINGS_FAULTS = {
@@ -114,6 +158,28 @@ SETTINGS_FAULTS = {
     "no control node": Fault(SETTINGS, "control: true", "control: false", "nodes:"),
     "an outsider with a node's address": Fault(SETTINGS, "ipv4: 203.0.113.66", "ipv4: 198.51.100.12", "cb::66"),
     "an outsider with a node's IPv6 address": Fault(SETTINGS, '"2001:db8:cb::66"', '"2001:db8:51:0::11"', "51:0::11"),
+    "one address of two nodes": Fault(SETTINGS, "ipv4: 198.51.100.12", "ipv4: 198.51.100.11", "51::12"),
+    "two outsiders at one address": Fault(SETTINGS, "ipv4: 203.0.113.66", "ipv4: 198.51.100.66", "cb::66"),
+    "a reserve that a node has": Fault(SETTINGS, "198.51.100.19", "198.51.100.12", "reserve:"),
+    "a reserve that an outsider has": Fault(SETTINGS, '"2001:db8:51::19"', '"2001:db8:cb::66"', "203.0.113.66"),
+    "a reserve that is a network": Fault(SETTINGS, "198.51.100.19", "198.51.100.0/28", "reserve:"),
+    "a collector at the reserve": Fault(SETTINGS, LOGS, LOGS.replace(".11", ".19"), '100.19, ipv6: "2001:db8:51::11"'),
+    "an outsider at a collector": Fault(SETTINGS, LOGS, LOGS.replace(".11", ".66"), "51::66"),
+    "an uplink that walks": Fault(SETTINGS, "uplink: first-line", "uplink: ../x", "../x"),
+    "a login of another kind": Fault(SETTINGS, "op1: {login: userpass}", "op1: {login: ldap}", "ldap"),
+    "an operator without login": Fault(SETTINGS, "op1: {login: userpass}", "op1: {}", "op1"),
+    "an operator with a name": Fault(SETTINGS, "op1:", '"Ivan Ivanov":', "Ivan"),
+    "an access change by nobody": Fault(SETTINGS, "access_change: 1", "access_change: 0", "access_change"),
+    "a manual erasure by one": Fault(SETTINGS, "manual_erasure: 2", "manual_erasure: 1", "manual_erasure"),
+    "more approvals than people": Fault(SETTINGS, "looking: 0", "looking: 4", "looking"),
+    "approval of an unknown action": Fault(SETTINGS, "looking: 0", "loking: 0", "loking"),
+    "nothing kept": Fault(SETTINGS, "ledger: 1830", "ledger: 0", "ledger"),
+    "kept for ever": Fault(SETTINGS, "audit: 366", "audit: 36600", "audit: 36600"),
+    "a keep time of nothing": Fault(SETTINGS, "audit: 366", "cookies: 366", "cookies"),
+    "backups that outlive erasures": Fault(SETTINGS, "backups: 35", "backups: 3660", "erasures"),
+    "one audit file": Fault(SETTINGS, ", /var/log/vault/audit-2.log", "", "audit_files"),
+    "an audit file twice": Fault(SETTINGS, "audit-2", "audit-1", "audit_files"),
+    "an audit file that walks": Fault(SETTINGS, "/var/log/vault/audit-2.log", "/var/log/../x", "audit_files"),
     "a network for a node": Fault(SETTINGS, "ipv4: 198.51.100.11", "ipv4: 198.51.100.0/24", "100.0/24"),
     "a network for the second node": Fault(SETTINGS, "ipv4: 198.51.100.12", "ipv4: 198.51.100.0/24", "100.0/24"),
     "an unknown field of a node": Fault(SETTINGS, "node2:\n", "node2:\n    colour: red\n", "colour"),
@@ -178,6 +244,37 @@ def second_device(example: Path) -> Path:
 
 def renamed(old: Path, new: Path) -> Callable[[Path], Path]:
     return lambda example: (example / old).rename(example / new)
+
+
+def test_a_service_that_another_customer_has_is_named_with_both_places(example: Path) -> None:
+    first, second = (example / folder / "contract.yml" for folder in (UNAGREED, MANAGED))
+    edit(first, "- id: s-d89tmqgm1k", "- id: s-4ghjjwzdfn")
+    with pytest.raises(EstateError) as caught:
+        estate.load(example)
+    line = line_of(second, "- id: s-4ghjjwzdfn")
+    assert str(caught.value) == f"{second}:{line}: id: s-4ghjjwzdfn stands in {first} too: ids are given once"
+
+
+def test_what_may_stand_at_one_address_does(example: Path) -> None:
+    """A collector on an execution node, two devices behind one address, a co-manager that is another device."""
+    edit(example / DEVICE, DEVICE_V4, "ipv4: 198.51.100.102")
+    edit(example / DEVICE, "port: 22}", "port: 2222}")
+    edit(example / DEVICE, "ipv4: 203.0.113.21", "ipv4: 198.51.100.103")
+    found = estate.load(example)
+    assert found.settings.collectors["logs"].addresses == found.settings.nodes["node1"].addresses
+
+
+def test_what_an_estate_does_not_say_means_the_defaults(example: Path) -> None:
+    path = example / "estate.yml"
+    text = path.read_text()
+    for field in ("reserve: ", "approval: ", "keep: "):
+        edit(path, next(line for line in text.splitlines() if line.startswith(field)), "")
+    edit(path, "operators:\n  op1: {login: userpass}\n  op2: {login: userpass}\n", "")
+    found = estate.load(example).settings
+    assert (found.reserve, dict(found.operators)) == (None, {})
+    said = estate.load(EXAMPLE).settings
+    assert found.approval == said.approval
+    assert found.keep == said.keep
 
 
 def created(path: Path) -> Callable[[Path], Path]:

@@ -20,7 +20,7 @@ MODULES = sorted(CORE.rglob("*.py"))
 ADAPTERS = sorted(path for folder in ADAPTER_FOLDERS for path in (PLUGINS / folder).glob("*.py"))
 DOCUMENTED = sorted((PLUGINS / "modules").glob("*.py"))
 PURE = [
-    *("model", "obligations", "plan", "secret", "errors", "evidence/promises"),
+    *("model", "obligations", "plan", "secret", "errors", "evidence/promises", "evidence/report", "evidence/compose"),
     *("access/policy", "access/nftables", "access/proof", "vault/desired", "vault/names"),
 ]
 # What reads or writes anything, or runs anything, or tells the time.
@@ -112,6 +112,10 @@ def test_only_the_task_adapter_of_the_core_uses_ansible() -> None:
 
 def test_only_documents_reads_yaml() -> None:
     assert users_of("yaml", [*MODULES, *ADAPTERS]) == {"obet/documents.py"}
+
+
+def test_only_the_page_of_a_report_makes_html() -> None:
+    assert users_of("jinja2", MODULES) | users_of("markupsafe", MODULES) == {"obet/evidence/report_page.py"}
 
 
 @pytest.mark.parametrize("name", PURE)

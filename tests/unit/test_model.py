@@ -11,7 +11,7 @@ import pytest
 from builders import CUSTOMER, DEVICE, KEY, addresses, customer, device, estate, instant, invoice, managed, one_off
 from hypothesis import given
 from hypothesis import strategies as st
-from obet.model import CustomerAccess, Moment, Purpose, is_id
+from obet.model import Approval, CustomerAccess, KeepTimes, Moment, Purpose, is_id
 
 # Zones whose midnight is now and then twice, never, or of another day.
 ZONES = ["Europe/Sofia", "UTC", "America/Havana", "Asia/Beirut", "Africa/Cairo", "Pacific/Apia", "America/Sao_Paulo"]
@@ -123,6 +123,41 @@ def test_an_invoice_has_a_day_of_payment_exactly_when_it_is_paid(state: str, pai
     with pytest.raises(ValueError, match="paid"):
         invoice(state, paid)
     assert invoice("paid", "2026-02-20").paid == Moment(date(2026, 2, 20))
+
+
+def test_a_warranty_and_a_last_day_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="last_day"):
+        one_off(last_day=Moment(date(2026, 6, 1)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"customer_access": None}, "customer_access"),
+        ({"owner": "provider"}, "customer_access"),
+        ({"reach": "tunnel"}, "seen_as"),
+        ({"reach": "jump"}, "seen_as"),
+        ({"seen_as": (addresses("198.51.100.30"),)}, "seen_as"),
+        ({"management": ()}, "management"),
+    ],
+)
+def test_a_device_that_contradicts_itself_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        device(**changes)
+
+
+def test_an_estate_may_ask_for_more_approvals_than_the_defaults_and_never_for_fewer() -> None:
+    few, more = {"access_change": 0}, {"access_change": 2, "due_erasure": 1}
+    with pytest.raises(msgspec.ValidationError, match="access_change"):
+        msgspec.convert(few, Approval)
+    found = msgspec.convert(more, Approval)
+    assert (found.looking, found.access_change, found.manual_erasure, found.due_erasure) == (0, 2, 2, 1)
+
+
+def test_what_was_erased_is_kept_longer_than_any_backup() -> None:
+    assert KeepTimes().erasures > KeepTimes().backups
+    with pytest.raises(ValueError, match="erasures"):
+        KeepTimes(erasures=35)
 
 
 @pytest.mark.parametrize(

@@ -172,3 +172,32 @@ def test_our_accounts_expire_on_the_day_of_the_hard_stop() -> None:
         estate(customer([], [], [device()])), device(), (), granted=(), ca_public_key="", our_source=None, done={}
     )
     assert running.accounts_expire == -1
+
+
+NOT_SERVED: dict[str, dict[str, Any]] = {
+    "platform routeros": {"platform": "routeros"},
+    "platform ios": {"platform": "ios"},
+    "platform eos": {"platform": "eos"},
+    "platform junos": {"platform": "junos"},
+    "owner provider": {"owner": "provider", "customer_access": None},
+    "reach jump": {"reach": "jump", "seen_as": (addresses("198.51.100.30"),)},
+}
+
+
+@pytest.mark.parametrize(("what", "changes"), NOT_SERVED.items(), ids=NOT_SERVED)
+def test_what_is_not_served_yet_has_no_plan_and_one_line_says_so(what: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError) as caught:
+        plan(of=device(**changes))
+    assert str(caught.value).startswith(f"{DEVICE}: {what}: is not served yet")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_linux_device_of_the_customers_is_served_directly_and_through_a_tunnel() -> None:
+    assert device().not_served == ""
+    tunnelled = device(reach="tunnel", seen_as=(addresses("198.51.100.11", "2001:db8:51::11"),))
+    assert plan(of=tunnelled).management.sources == ("198.51.100.11", "2001:db8:51::11")
+
+
+def test_the_providers_own_device_has_no_key_of_the_customers() -> None:
+    with pytest.raises(PolicyError, match="the provider's own"):
+        customer_key(device(owner="provider", customer_access=None))

@@ -37,6 +37,11 @@ def management_policy(estate: Estate, device: Device, our_source: Address | None
         whose, named = "the control node", "the estate's fixed addresses"
     if not families & {a.version for a in nearest}:
         raise PolicyError(f"{device.id}: {whose} has no address in a family of the device: give it one")
+    for version in sorted(families - {a.version for a in ours}):
+        raise PolicyError(
+            f"{device.id}: has an IPv{version} address, but no execution node has one: rules for the other family "
+            f"alone are not applied; give a node an IPv{version} address, or manage the device without its own"
+        )
     if our_source is not None and our_source not in ours:
         raise PolicyError(
             f"{device.id}: this node reaches the device from {our_source}, which is none of {named}: applying would "

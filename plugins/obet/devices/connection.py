@@ -18,13 +18,18 @@ from obet.vault.names import VANTAGE_PRINCIPAL
 
 TIMEOUT = 2.0  # seconds until "no answer": a device that drops answers never
 _LOGIN_TIMEOUT = 10.0  # PAM waits two or three seconds before it refuses
+_LONGEST = 4 * 1024 * 1024  # bytes of an answer that is read: a server's rules are a few thousand
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """How a device answered a login: `detail` names no secret."""
+    """How a device answered a login: `detail` says what went wrong, and names no secret.
+
+    `output` is what the command printed, when it ended well; what is no UTF-8 in it stands as U+FFFD.
+    """
 
     outcome: Literal["accepted", "refused", "no answer", "closed", "wrong host key"]
     detail: str = ""
+    output: str = ""
 
 
 def pinned(host_key: str) -> dict[str, Any]:
@@ -68,18 +73,29 @@ async def try_login(
     try:
         async with asyncio.timeout(_LOGIN_TIMEOUT):
             async with asyncssh.connect(str(address), port, **options) as connection:
-                done = await connection.run(command, check=True)
-                return Answer("accepted", str(done.stdout or ""))
+                return await _run(connection, command)
     except asyncssh.PermissionDenied as error:
         return Answer("refused", error.reason)
     except asyncssh.HostKeyNotVerifiable:
         return Answer("wrong host key", "the device does not show the key that its file pins")
-    except asyncssh.ProcessError as error:
-        return Answer("accepted", f"the command ended with {error.exit_status}")
     except asyncssh.Error as error:
         return Answer("closed", type(error).__name__)
     except (OSError, TimeoutError) as error:
         return Answer("no answer", type(error).__name__)
+
+
+async def _run(connection: asyncssh.SSHClientConnection, command: str) -> Answer:
+    """Whatever a device prints, no more of it is read than a true answer could be long."""
+    process = await connection.create_process(command, encoding=None, stderr=asyncssh.DEVNULL)
+    said = bytearray()
+    while block := await process.stdout.read(64 * 1024):
+        said += block
+        if len(said) > _LONGEST:
+            return Answer("accepted", f"the command prints more than {_LONGEST // 1024 // 1024} MiB")
+    status = (await process.wait()).exit_status
+    if status != 0:
+        return Answer("accepted", f"the command ended with {status}")
+    return Answer("accepted", output=said.decode(errors="replace"))
 
 
 def with_password(login: Login) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -47,8 +48,8 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     sealed: str | None = None
 
 
-class Line(Happening, frozen=True, kw_only=True):
-    """A line of the file: `hash` is SHA-256 of the canonical JSON (RFC 8785) of all the rest."""
+class Line(Happening, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line of the file, which is canonical JSON (RFC 8785): `hash` is SHA-256 of that of all the rest."""
 
     number: int
     at: str
@@ -78,6 +79,11 @@ class Ledger:
         line = None if last is None else self._line(last)
         return (line.number, line.hash) if line else (0, _BEFORE_THE_FIRST)
 
+    def holds(self, number: int, hash_: str) -> bool:
+        """Whether the line of that number is there and is the one with that hash."""
+        lines = self._file.lines()
+        return 0 < number <= len(lines) and self._line(lines[number - 1], number).hash == hash_
+
     def lines(self) -> list[Line]:
         """ObetError names the first line that is none."""
         return [self._line(text, number) for number, text in enumerate(self._file.lines(), start=1)]
@@ -97,11 +103,12 @@ class Ledger:
             yield rfc8785.dumps({**line, "hash": previous})
 
     def _line(self, text: bytes, number: int | None = None) -> Line:
-        try:
-            return msgspec.convert(json.loads(text), Line)
-        except (ValueError, msgspec.ValidationError):
-            where = f"{self.path}:{number}" if number else f"{self.path}: its last line"
-            raise ObetError(f"{where}: is damaged: put the ledger aside and tell who keeps the evidence") from None
+        with suppress(ValueError, RecursionError):  # msgspec's and rfc8785's are ValueErrors
+            line = msgspec.convert(json.loads(text), Line)
+            if rfc8785.dumps(msgspec.to_builtins(line)) == text:  # or an edit could hide in what nobody hashes
+                return line
+        where = f"{self.path}:{number}" if number else f"{self.path}: its last line"
+        raise ObetError(f"{where}: is damaged: put the ledger aside and tell who keeps the evidence")
 
 
 def damage(lines: Sequence[Line]) -> list[str]:

@@ -45,6 +45,20 @@ def reconcile(
     ]
 
 
+def unlogged(lines: Iterable[Line], reads: Iterable[SecretRead], since: datetime) -> list[str]:
+    """The path of each read that the ledger tells of and Vault does not, of runs that began after its log (`since`)."""
+    logged = {(read.accessor, read.request) for read in reads}
+    began: dict[str, datetime] = {}
+    found = []
+    for line in lines:
+        if line.event is Event.RUN_BEGAN:
+            began[line.run] = datetime.fromisoformat(line.at)
+        elif line.event is Event.SECRETS_READ and line.run in began and began[line.run] > since:
+            accessor, path = str(line.facts.get("accessor")), str(line.facts.get("path"))
+            found += [path for request in line.facts.get("requests", ()) if (accessor, request) not in logged]
+    return found
+
+
 def shortened(lines: Sequence[Line], vouched: Checkpoint | None) -> str:
     """What is wrong with the end of the ledger, which its chain cannot show; empty when it is as Vault knows it."""
     if vouched is None:
@@ -54,18 +68,6 @@ def shortened(lines: Sequence[Line], vouched: Checkpoint | None) -> str:
     if lines[vouched.number - 1].hash != vouched.hash:
         return f"line {vouched.number} is not the one that Vault vouches for"
     return ""
-
-
-def unlogged(lines: Iterable[Line], reads: Iterable[SecretRead], log_begins: str) -> list[str]:
-    """Reads that the ledger has and the audit log should have: their ids; the log was cut, or is another Vault's."""
-    logged = {read.request for read in reads}
-    return [
-        request
-        for run in _runs(lines).values()
-        if run.began and log_begins and datetime.fromisoformat(run.began) >= datetime.fromisoformat(log_begins)
-        for _, request in sorted(run.requests)
-        if request not in logged
-    ]
 
 
 def _runs(lines: Iterable[Line]) -> dict[str, _Run]:

@@ -10,9 +10,11 @@ from importlib import resources
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from obet.evidence.promises import PROOFS
 from obet.evidence.report import Point, Report
 from obet.evidence.wording import Wording, wording
 
@@ -38,6 +40,7 @@ def page(report: Report, language: str = "en") -> str:
         unchecked=_unchecked(report),
         runs=[(run, list(entries)) for run, entries in groupby(report.timeline, key=lambda entry: entry.run)],
         language=language,
+        next_dates={one.customer: one for one in reversed(report.pending) if one.point},
         speech=_Speech(wording(language)),
         states=_STATES,
         marks=_MARKS,
@@ -51,9 +54,11 @@ class _Speech:
 
     def __init__(self, words: Wording) -> None:
         self.words = words
+        self._escaped = {key: escape(text) for key, text in words.words.items()}
 
     def say(self, key: str, **values: object) -> Markup:
-        return escape(self.words.words[key]).format(**values)
+        text = self._escaped[key]
+        return text.format(**values) if values else text
 
     def promise(self, name: str) -> str:
         return self.words.promises[name]
@@ -79,12 +84,12 @@ class _Speech:
         return _time(moment, self.say("day_and_time", day=self.day(local), time=f"{local:%H:%M:%S}", zone=zone))
 
     def deadline(self, point: Point, zone: str) -> Markup:
-        """A day of a contract is over at midnight: told as the end of that day."""
+        """Midnight is told as the day that begins then, or as the end of the day that is over."""
         local = point.at.astimezone(ZoneInfo(zone))
         if local.time() != time.min:
             return self.when(point.at, zone)
-        day = self.day(local - timedelta(days=1))
-        return _time(point.at, Markup("{}, {}").format(self.say("end_of_day", day=day), zone))
+        day = self.day(local) if point.begins else self.say("end_of_day", day=self.day(local - timedelta(days=1)))
+        return _time(point.at, Markup("{}, {}").format(day, zone))
 
     def distance(self, days: int) -> Markup:
         near = {0: "today", 1: "tomorrow", -1: "yesterday"}
@@ -110,14 +115,29 @@ def _printable(value: object) -> object:
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     text = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}… (+{len(value) - _LONGEST})"
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _unchecked(report: Report) -> list[tuple[str, list[tuple[str, list[str]]]]]:
-    """By promise: the proofs that are not shown, each with the customers whom it is missing for."""
-    found: dict[str, dict[str, list[str]]] = {}
+class _Unchecked(msgspec.Struct, frozen=True):
+    """Proofs of a promise that are not shown for these customers, whom it is due for."""
+
+    promise: str
+    customers: tuple[str, ...]
+    proofs: tuple[str, ...]
+
+
+def _unchecked(report: Report) -> list[tuple[str, list[_Unchecked]]]:
+    """By promise in their order; proofs that are missing for the same customers stand together."""
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in PROOFS}
     for customer in report.customers:
         for promise in customer.promises:
-            for proof in promise.missing:
-                found.setdefault(promise.name, {}).setdefault(proof, []).append(customer.id)
-    return [(name, list(proofs.items())) for name, proofs in found.items()]
+            for proof in promise.missing if promise.due else ():
+                found[promise.name].setdefault(proof, []).append(customer.id)
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name, proofs in found.items():
+        for proof, customers in proofs.items():
+            groups.setdefault((name, tuple(customers)), []).append(proof)
+    parts = [_Unchecked(name, customers, tuple(proofs)) for (name, customers), proofs in groups.items()]
+    return [(name, list(own)) for name, own in groupby(parts, key=lambda part: part.promise)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from obet.access.proof import counter, prove
@@ -16,7 +16,7 @@ from obet.devices.connection import try_login, with_certificate
 from obet.devices.identity import Certificate
 from obet.devices.probe import Probe, probe
 from obet.erasure.steps import Entry, Step
-from obet.errors import ObetError, ProofError, VaultDeniedError
+from obet.errors import ObetError, ProofError, VaultDeniedError, VaultError
 from obet.evidence.promises import Check
 from obet.evidence.trail import trail
 from obet.model import Customer, Device, Purpose
@@ -35,9 +35,13 @@ def verify(
     run: Run,
     devices: Iterable[str] = (),
     audit_log: Path | None = None,
+    step: Callable[[], None] = lambda: None,
     environment: Mapping[str, str] = os.environ,
 ) -> list[Check]:
-    """All checks for these devices, or for all of the estate. `run` is open in the verifier's role."""
+    """All checks for these devices, or for all of the estate. `run` is open in the verifier's role.
+
+    `step` is told of each device that was looked at.
+    """
     wanted = {run.device(device).id for device in devices}
     pairs = [
         (customer, device)
@@ -47,12 +51,14 @@ def verify(
     ]
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     checks = trail(run, [device.id for _, device in pairs], audit_log)  # first: what is read below is read by this run
-    checks += asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical]))
+    checks += asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical], step))
     checks += _consent(run, pairs, environment)
     due = {o.device: o for o in run.obligations() if o.purpose is Purpose.ENDING and o.state is not State.COMING}
     for _, device in pairs:
         if device.id in due:
             checks += _ended(run, device, over=due[device.id].state is State.OVER)
+        if device.id not in technical:
+            step()
     return checks
 
 
@@ -64,8 +70,13 @@ def open_verifier(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 # fixed-ip
 
 
-async def _restricted(run: Run, pairs: list[tuple[Customer, Device]]) -> list[Check]:
-    found = await asyncio.gather(*(_device(run, customer, device) for customer, device in pairs))
+async def _restricted(run: Run, pairs: list[tuple[Customer, Device]], step: Callable[[], None]) -> list[Check]:
+    async def looked(customer: Customer, device: Device) -> list[Check]:
+        found = await _device(run, customer, device)
+        step()
+        return found
+
+    found = await asyncio.gather(*(looked(customer, device) for customer, device in pairs))
     return [check for group in found for check in group]
 
 
@@ -84,6 +95,8 @@ async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
         after = await _ask(device, reading, _RULES)
         rules = [_proven(run, device, before), _listens(device, settings)]
     except ObetError as error:
+        if isinstance(error, VaultError) and not isinstance(error, VaultDeniedError):
+            raise  # a Vault that is away says nothing about the device
         return [_fixed_ip("the device's own rules let no other source match", device, False, str(error))]
     return [*rules, *(_probed(device, found) for found in probes), _counted(device, before, after, probes)]
 
@@ -96,9 +109,9 @@ async def _ask(device: Device, reading: Certificate, command: str) -> str:
         with_certificate(READ_ACCOUNT, reading),
         command=command,
     )
-    if answer.outcome != "accepted":
+    if answer.outcome != "accepted" or answer.detail:
         raise ProofError(f"{device.id}: cannot be asked ({command}): {answer.outcome} {answer.detail}".rstrip())
-    return answer.detail
+    return answer.output
 
 
 def _proven(run: Run, device: Device, rules: str) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -34,15 +35,6 @@ class SecretRead(msgspec.Struct, frozen=True, kw_only=True):
         return self.path.rpartition("/")[2]
 
 
-def time_of(line: str) -> str:
-    """When an entry was written (RFC 3339); empty when it is none."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return ""
-    return str(entry.get("time", "")) if isinstance(entry, dict) else ""
-
-
 def secret_reads(lines: Iterable[str]) -> Iterator[SecretRead]:
     """Reads of secrets among audit lines, in their order. A line that is not whole is passed over."""
     for line in lines:
@@ -59,6 +51,14 @@ def secret_reads(lines: Iterable[str]) -> Iterator[SecretRead]:
         refused = bool(entry.get("error"))
         if refused or _gave_something(entry):
             yield _read(entry, request, refused=refused)
+
+
+def written_at(line: str) -> datetime | None:
+    """When an audit line was written; None where it is not whole."""
+    try:
+        return datetime.fromisoformat(json.loads(line)["time"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _read(entry: dict[str, Any], request: dict[str, Any], *, refused: bool) -> SecretRead:
@@ -78,9 +78,9 @@ def _read(entry: dict[str, Any], request: dict[str, Any], *, refused: bool) -> S
 
 
 def _gave_something(entry: dict[str, Any]) -> bool:
-    """Where nothing stands, or only what is deleted, no secret was read."""
-    data = (entry.get("response") or {}).get("data") or {}
-    return data.get("data") is not None
+    """Where nothing stands, or only what is deleted, no secret was read; a wrapped answer shows only its wrapping."""
+    response = entry.get("response") or {}
+    return bool(response.get("wrap_info")) or (response.get("data") or {}).get("data") is not None
 
 
 def _purpose(policies: Iterable[str]) -> str:

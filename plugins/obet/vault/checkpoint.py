@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Annotated
+
 import msgspec
 
 from obet.errors import VaultError
@@ -14,7 +17,7 @@ _TRIES = 5
 class Checkpoint(msgspec.Struct, frozen=True):
     """The last line that is vouched for."""
 
-    number: int
+    number: Annotated[int, msgspec.Meta(ge=1)]
     hash: str
 
 
@@ -23,11 +26,15 @@ def read(session: Session) -> Checkpoint | None:
     return _read(session)[0]
 
 
-def advance(session: Session, reached: Checkpoint) -> None:
-    """Moves it forward, never back; VaultError when others move it at the same moment again and again."""
+def advance(session: Session, reached: Checkpoint, holds: Callable[[int, str], bool]) -> None:
+    """Moves it forward, never back, and never to another ledger; VaultError when others move it all the time.
+
+    `holds(number, hash)` says whether the ledger has that line. One without the line that is vouched for is cut or
+    edited: the checkpoint stays, and so `obet verify` goes on telling of it.
+    """
     for _ in range(_TRIES):
         present, version = _read(session)
-        if present is not None and present.number >= reached.number:
+        if present is not None and (present.number >= reached.number or not holds(present.number, present.hash)):
             return
         try:
             session.put(_path(session), {"data": msgspec.to_builtins(reached), "options": {"cas": version}})

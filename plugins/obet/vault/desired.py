@@ -111,7 +111,7 @@ _OIDC_REDIRECT = "http://localhost:8250/oidc/callback"  # what `vault login -met
 def login_with_second_factor(estate: Estate) -> dict[str, Any]:
     """What such a login is bound to: our fixed addresses, minutes when idle, a working day at most.
 
-    IPv4 only: of an IPv6 address Vault 1.21 makes ::/0 in the token that it gives after the second factor, which is any.
+    IPv4 only: of an IPv6 address Vault 1.21 makes ::/0, which is any, in the token that it gives after a second factor.
     """
     addresses = [address for address in estate.fixed_addresses if address.version == 4]
     if not addresses:

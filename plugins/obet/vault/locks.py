@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
@@ -16,6 +16,7 @@ from obet.errors import RunError, VaultError
 from obet.vault import names
 from obet.vault.session import Session
 
+_LATEST = 253_402_300_799  # the last second that a date can say
 LOCK_LIFE = 15 * 60  # seconds: as long as the tokens that the work needs
 
 
@@ -30,17 +31,27 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in Vault; without a holder it is free."""
+
+    holder: str
+    by: str
+    until: Annotated[float, msgspec.Meta(ge=0, le=_LATEST)]
+
+
+_NOBODY = _Entry(holder="", by="", until=0)
+
+
 def acquire(session: Session, lock: Lock, now: float, is_over: Callable[[str], bool]) -> Lock:
     """`lock` as held (its `number` is not asked for); RunError says who works on the device, and until when.
 
     `is_over` says of a holder, a run's id, whether it is known to have ended.
     """
-    version, data = _read(session, lock)
-    holder = str(data.get("holder") or "")
-    if holder not in {"", lock.holder} and float(data.get("until", 0)) > now and not is_over(holder):
-        until = datetime.fromtimestamp(float(data["until"]), UTC)
+    version, held = _read(session, lock)
+    if held.holder not in {"", lock.holder} and held.until > now and not is_over(held.holder):
+        until = datetime.fromtimestamp(held.until, UTC)
         raise RunError(
-            f"{lock.device}: {data.get('by')} works on it, run {holder[:8]}: wait for its end, or until "
+            f"{lock.device}: {held.by} works on it, run {held.holder[:8]}: wait for its end, or until "
             f"{until:%H:%M:%S}Z if it was cut off"
         )
     return _write(session, lock, version)
@@ -56,17 +67,21 @@ def release(session: Session, lock: Lock) -> None:
     _write(session, msgspec.structs.replace(lock, holder="", by="", until=0.0), lock.number)
 
 
-def _read(session: Session, lock: Lock) -> tuple[int, dict[str, Any]]:
+def _read(session: Session, lock: Lock) -> tuple[int, _Entry]:
     answer = session.get(_path(session, lock))
     if answer is None:
-        return 0, {}
-    return answer["metadata"]["version"], dict(answer.get("data") or {})
+        return 0, _NOBODY
+    try:
+        entry = msgspec.convert(answer["data"], _Entry)
+    except msgspec.ValidationError:
+        raise VaultError(f"{lock.device}: its lock in Vault is damaged: an administrator must look at it") from None
+    return answer["metadata"]["version"], entry
 
 
 def _write(session: Session, lock: Lock, version: int) -> Lock:
-    data = {"holder": lock.holder, "by": lock.by, "until": lock.until}
+    entry = _Entry(holder=lock.holder, by=lock.by, until=lock.until)
     try:
-        answer = session.put(_path(session, lock), {"data": data, "options": {"cas": version}})
+        answer = session.put(_path(session, lock), {"data": msgspec.to_builtins(entry), "options": {"cas": version}})
     except VaultError as error:
         if _read(session, lock)[0] == version:
             raise

@@ -19,7 +19,7 @@ from obet.model import Estate, VaultSettings
 from obet.run_directory import base
 from obet.vault import credentials, names
 from obet.vault.desired import TOKEN_LIFE, login_with_second_factor
-from obet.vault.session import BadRequestError, ReadNotes, Session, Token
+from obet.vault.session import BadRequestError, ReadNotes, Session, Token, TokenGoneError
 
 _TOKEN_FILE = "operator"  # noqa: S105 - a file's name
 
@@ -120,7 +120,7 @@ class LoggedIn(msgspec.Struct, frozen=True):
         """Another quarter of an hour: a run's own token ends with the login that it is a child of."""
         try:
             self.session.renew()
-        except (VaultDeniedError, BadRequestError):
+        except (VaultDeniedError, BadRequestError, TokenGoneError):
             raise RunError(_OVER) from None
 
 
@@ -144,7 +144,7 @@ def name_of(session: Session) -> str:
     """
     try:
         found: dict[str, Any] = session.get("auth/token/lookup-self") or {}
-    except VaultDeniedError:
+    except (VaultDeniedError, TokenGoneError):
         raise RunError(_OVER) from None
     made, settings = str(found.get("path")), session.settings
     if names.OPERATOR in (found.get("policies") or ()):

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, Self
 
 import hvac
 import msgspec
 import requests
-from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, VaultDown
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, RateLimitExceeded, VaultDown
 from hvac.exceptions import VaultError as HvacError
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError, ResponseError
+from urllib3.util import Retry
 
 from obet.errors import VaultDeniedError, VaultError
 from obet.model import VaultSettings
 from obet.vault import names
 
-_TIMEOUT = 10  # seconds, for one request
+_TIMEOUT, _MOMENT = 10, 1  # seconds, for one request, and for one after Vault gave no answer
+_TRIES_MORE, _LONGEST_PAUSE = 3, 5.0  # for a request that Vault turns away for its rate; seconds
 
 
 class AppRoleCredential(msgspec.Struct, frozen=True):
@@ -113,7 +117,7 @@ class Session:
     def server_time(self) -> int:
         """Vault's own clock (`server_time_utc`), in seconds since 1970; needs no token."""
         with translated("read Vault's clock"):
-            return int(self._client.read("sys/health")["server_time_utc"])
+            return int(self._client.read("sys/health?standbyok=true")["server_time_utc"])
 
     def get(self, path: str) -> dict[str, Any] | None:
         """What stands at `path`; None when there is nothing."""
@@ -154,7 +158,7 @@ class Session:
     def close(self) -> None:
         """Revoke the token; every child of it ends as well. A Vault that is away leaves it to its minutes of life."""
         if self.token.value:
-            with translated("revoke this run's token"):
+            with suppress(TokenGoneError), translated("revoke this run's token"):
                 self._client.auth.token.revoke_self()
             self.token = _NO_TOKEN
         self._client.session.close()
@@ -162,6 +166,10 @@ class Session:
 
 class _NothingThereError(VaultError):
     pass
+
+
+class TokenGoneError(VaultError):
+    """No word about grants: it is not a refusal, and proves none."""
 
 
 class BadRequestError(VaultError):
@@ -173,20 +181,58 @@ def translated(doing: str) -> Iterator[None]:
     """hvac's and requests' errors as ours, without what Vault quotes of the request."""
     try:
         yield
-    except Forbidden:
+    except Forbidden as error:
+        if "invalid token" in str(error):
+            raise TokenGoneError(
+                f"Vault knows this run's token no more (403): {doing}: it expired or was revoked: start again"
+            ) from None
         raise VaultDeniedError(f"Vault refuses (403): {doing}: no valid grant for it from here") from None
     except InvalidPath:
         raise _NothingThereError(f"Vault has nothing there (404): {doing}") from None
     except InvalidRequest:
         raise BadRequestError(f"Vault refuses the request (400): {doing}") from None
+    except RateLimitExceeded:
+        raise VaultError(f"Vault limits our rate (429): {doing}: raise its quota, or start again later") from None
     except VaultDown:
         raise VaultError(f"Vault is sealed or standing by (503): {doing}: unseal it and start again") from None
     except HvacError as error:
         raise VaultError(f"Vault answers {type(error).__name__}: {doing}") from None
     except requests.Timeout:
-        raise VaultError(f"Vault gives no answer in {_TIMEOUT} s: {doing}: is an audit device stalled?") from None
+        raise VaultError(f"Vault gives no answer in time: {doing}: is an audit device stalled?") from None
     except (requests.RequestException, OSError) as error:
-        raise VaultError(f"Vault cannot be reached ({type(error).__name__}): {doing}") from None
+        raise VaultError(
+            f"Vault cannot be reached ({type(error).__name__}): {doing}: is it up, and is `vault` in estate.yml right?"
+        ) from None
+
+
+class _Patience(Retry):
+    """What Vault turns away for its rate limit was not done, so it is sent again, whatever it is; nothing else is."""
+
+    def increment(self, *arguments: Any, **options: Any) -> Self:
+        """One try less; none is left when Vault asks for a longer pause than a run can wait for."""
+        answer = options.get("response")
+        if answer is not None and (self.get_retry_after(answer) or 0) > _LONGEST_PAUSE:
+            raise MaxRetryError(options["_pool"], "", ResponseError("asks for too long a pause"))
+        return super().increment(*arguments, **options)
+
+
+class _Connection(HTTPAdapter):
+    """Waits for an answer; once there was none it waits no longer than a moment, until Vault answers again.
+
+    A run asks Vault for several things at its end, and must not stand for minutes before one that hangs.
+    """
+
+    stalled = False
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        options["timeout"] = _MOMENT if _Connection.stalled else _TIMEOUT
+        try:
+            answer = super().send(request, *arguments, **options)
+        except requests.Timeout:
+            _Connection.stalled = True
+            raise
+        _Connection.stalled = False
+        return answer
 
 
 def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
@@ -194,9 +240,20 @@ def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
     connection.trust_env = False
     connection.verify = settings.ca_file  # hvac would let the connection's own setting win over its argument
     connection.headers["X-Correlation-ID"] = run_id
-    return hvac.Client(
-        url=settings.address, token="", timeout=_TIMEOUT, session=connection, namespace="", allow_redirects=False
+    # read=False: a time-out stays one, and is not tried again
+    again = _Patience(
+        total=_TRIES_MORE,
+        connect=0,
+        read=False,
+        redirect=0,
+        other=0,
+        status_forcelist=[429],
+        allowed_methods=None,
+        backoff_factor=0.5,
+        raise_on_status=False,
     )
+    connection.mount("https://", _Connection(max_retries=again))
+    return hvac.Client(url=settings.address, token="", session=connection, namespace="", allow_redirects=False)
 
 
 def _data(answer: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_network
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ from obet.vault import names
 from obet.vault.desired import Resource
 from obet.vault.operators import second_factor
 from obet.vault.session import Session
+
+Step = Callable[[], None]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -28,12 +30,17 @@ class Change(msgspec.Struct, frozen=True):
         return f"{self.action} {self.path}"
 
 
-def difference(session: Session, wanted: Sequence[Resource]) -> list[Change]:
-    """Reads everything that is wanted and everything that carries our label; writes nothing."""
+def _quiet() -> None:
+    """Nobody waits."""
+
+
+def difference(session: Session, wanted: Sequence[Resource], step: Step = _quiet) -> list[Change]:
+    """Reads everything that is wanted and everything that carries our label; writes nothing. `step` is told each."""
     tables = {kind: session.get(f"sys/{path}") for kind, path in _TABLES.items()}
     changes = []
     for resource in wanted:
         current = _current(session, resource, tables)
+        step()
         if current is None:
             changes.append(Change("create", _shown(resource), resource.base, resource))
         elif not _says(current, resource.body):
@@ -41,7 +48,7 @@ def difference(session: Session, wanted: Sequence[Resource]) -> list[Change]:
     return [*_superfluous(session, wanted), *changes]
 
 
-def apply(session: Session, changes: Iterable[Change]) -> None:
+def apply(session: Session, changes: Iterable[Change], step: Step = _quiet) -> None:
     """Makes the changes in their order; VaultDeniedError when the session's role may not."""
     for change in changes:
         if change.resource is None:
@@ -49,6 +56,7 @@ def apply(session: Session, changes: Iterable[Change]) -> None:
             _end_logins(session, change.path)
         else:
             _write(session, change.resource, change.action)
+        step()
 
 
 def _end_logins(session: Session, path: str) -> None:

@@ -78,8 +78,16 @@ def test_a_control_node_and_a_device_without_a_common_family_are_refused(
 ) -> None:
     with pytest.raises(PolicyError, match="in a family of the device"):
         management_policy(control_node(*node), device(addresses=addresses(*own)))
+
+
+@pytest.mark.parametrize("node", [("198.51.100.11", None), (None, "2001:db8:51::11")], ids=["IPv4", "IPv6"])
+def test_a_policy_of_one_family_is_refused_for_a_device_that_has_both(node: tuple[str | None, str | None]) -> None:
+    missing = "IPv4" if node[0] is None else "IPv6"
     both = device(addresses=addresses("198.51.100.101", "2001:db8::1"))
-    assert management_policy(control_node(*node), both).sources
+    with pytest.raises(PolicyError, match=f"has an {missing} address, but no execution node has one"):
+        management_policy(control_node(*node), both)
+    one = device(addresses=addresses(*(("198.51.100.101", None) if node[0] else (None, "2001:db8::1"))))
+    assert management_policy(control_node(*node), one).sources
 
 
 def test_another_nodes_family_does_not_help_the_control_node() -> None:
@@ -89,3 +97,30 @@ def test_another_nodes_family_does_not_help_the_control_node() -> None:
     }
     with pytest.raises(PolicyError, match="control node"):
         management_policy(estate(nodes=nodes), device(addresses=addresses(ipv6="2001:db8::1")))
+
+
+TUNNELLED = device(reach="tunnel", seen_as=(addresses("198.51.100.30", "2001:db8:51::30"),))
+RESERVE = addresses("198.51.100.19")
+
+
+def test_the_reserve_is_a_source_like_the_nodes_own() -> None:
+    whole = estate(customer([managed()]), reserve=RESERVE)
+    assert set(management_policy(whole, device()).sources) == {*FIXED, *RESERVE.both}
+    assert management_policy(whole, device(), RESERVE.first).ours
+
+
+def test_a_device_behind_a_tunnel_accepts_what_it_sees_and_not_the_nodes_own_addresses() -> None:
+    whole = estate(customer([managed()]), reserve=RESERVE)
+    assert list(management_policy(whole, TUNNELLED).sources) == ips("198.51.100.30", "2001:db8:51::30")
+    assert management_policy(whole, TUNNELLED, ip_address("198.51.100.30")).ours
+
+
+def test_our_own_source_that_a_device_behind_a_tunnel_does_not_see_is_refused() -> None:
+    with pytest.raises(PolicyError, match=r"none of its `seen_as`: applying would lock us out"):
+        management_policy(ESTATE, TUNNELLED, ip_address("198.51.100.11"))
+
+
+def test_a_tunnel_of_another_family_than_the_devices_is_refused() -> None:
+    other = device(addresses=addresses("198.51.100.101"), reach="tunnel", seen_as=(addresses(ipv6="2001:db8::1"),))
+    with pytest.raises(PolicyError, match="`seen_as` has no address in a family of the device"):
+        management_policy(ESTATE, other)

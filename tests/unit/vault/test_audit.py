@@ -14,14 +14,16 @@ REQUEST: dict[str, Any] = {
     "mount_type": "kv",
     "path": PATH,
     "remote_address": "198.51.100.11",
+    "id": "request-1",
     "headers": {"x-correlation-id": ["run-1"]},
 }
 POLICIES = ["default", "obet-technical-c-0000000001"]
 ENTRY: dict[str, Any] = {
     "type": "response",
     "time": "2026-05-01T10:00:00Z",
-    "auth": {"policies": POLICIES},
+    "auth": {"policies": POLICIES, "accessor": "accessor-1", "entity_id": "entity-1"},
     "request": REQUEST,
+    "response": {"data": {"data": {"login": {"password": "hmac-sha256:abc"}}, "metadata": {"version": 1}}},
 }
 
 
@@ -38,6 +40,9 @@ def test_a_read_is_told_with_its_time_run_path_purpose_and_address() -> None:
             purpose="technical",
             address="198.51.100.11",
             refused=False,
+            request="request-1",
+            accessor="accessor-1",
+            entity="entity-1",
         )
     ]
 
@@ -111,6 +116,34 @@ def test_no_other_operation_is_a_read_of_a_secret(entry: str) -> None:
 )
 def test_a_line_that_is_not_whole_is_passed_over_and_the_next_is_read(garbage: str) -> None:
     assert len([*secret_reads([line(), garbage, line()])]) == 2
+
+
+NOTHING_GIVEN = [
+    None,
+    {},
+    {"data": None},
+    {"data": {}},
+    {"data": {"data": None, "metadata": {"deletion_time": "2026-05-01T09:00:00Z"}}},
+]
+
+
+@pytest.mark.parametrize("response", NOTHING_GIVEN)
+def test_an_answer_that_gave_nothing_is_no_read_and_a_refusal_of_it_is_told(response: Any) -> None:
+    assert [*secret_reads([line(response=response)])] == []
+    (refused,) = secret_reads([line(response=response, error="permission denied")])
+    assert refused.refused
+
+
+def test_a_wrapped_answer_is_a_read_though_nothing_of_it_is_shown() -> None:
+    """Vault puts the secret aside for whoever holds the wrapping token, and the log has no data of it."""
+    (found,) = secret_reads([line(response={"wrap_info": {"accessor": "a", "creation_path": PATH, "ttl": 60}})])
+    assert not found.refused
+
+
+@pytest.mark.parametrize("data", [{}, {"services": {}}])
+def test_an_answer_that_gave_an_empty_secret_is_a_read(data: Any) -> None:
+    (found,) = secret_reads([line(response={"data": {"data": data}})])
+    assert not found.refused
 
 
 @pytest.mark.parametrize("auth", [None, {}])

@@ -15,6 +15,7 @@ from builders import (
     OTHER_CUSTOMER,
     OTHER_DEVICE,
     SECOND_DEVICE,
+    addresses,
     customer,
     device,
     estate,
@@ -52,19 +53,41 @@ def policies() -> dict[str, str]:
     }
 
 
+FORM = re.compile(
+    r'path "([^"]*)" \{\n  capabilities = (\[[^\]]*\])\n(?:  allowed_parameters = \{\n((?:    .*\n)+)  \}\n)?\}\n'
+)
+
+
 def rights(policy: str) -> dict[str, set[str]]:
-    """A policy's paths with their capabilities; nothing else may be in its text."""
-    form = re.compile(r'path "([^"]*)" \{\n  capabilities = (\[[^\]]*\])\n\}\n')
-    assert form.sub("", policies()[policy]) == ""
-    return {path: set(json.loads(capabilities)) for path, capabilities in form.findall(policies()[policy])}
+    """A policy's paths with their capabilities; nothing else but parameters may be in its text."""
+    assert FORM.sub("", policies()[policy]) == ""
+    return {path: set(json.loads(capabilities)) for path, capabilities, _ in FORM.findall(policies()[policy])}
+
+
+def parameters(policy: str) -> dict[str, dict[str, list[Any]]]:
+    """What a request may carry, for those paths where a policy says so; a name that it does not list is refused."""
+    found = {}
+    for path, _, lines in FORM.findall(policies()[policy]):
+        if lines:
+            pairs = (line.partition(" = ") for line in lines.splitlines())
+            found[path] = {json.loads(name.strip()): json.loads(values) for name, _, values in pairs}
+    return found
 
 
 def may(policy: str, capability: str, path: str) -> bool:
-    """As Vault decides: the exact path, else the longest prefix."""
+    """As Vault decides: the exact path, else the pattern that says most before its first wildcard."""
     found = rights(policy)
-    prefixes = [rule for rule in found if rule.endswith("*") and path.startswith(rule[:-1])]
-    rule = path if path in found else max(prefixes, key=len, default="")
-    return capability in found.get(rule, set())
+    if path in found:
+        return capability in found[path]
+    matching = [rule for rule in found if re.fullmatch(_pattern(rule), path)]
+    best = max(matching, key=lambda rule: len(re.split(r"[+*]", rule)[0]), default="")
+    return capability in found.get(best, set())
+
+
+def _pattern(rule: str) -> str:
+    """`+` is one segment, `*` at the end is anything (Vault, policies)."""
+    text = re.escape(rule.removesuffix("*")).replace(r"\+", "[^/]+")
+    return text + (".*" if rule.endswith("*") else "")
 
 
 EVERY_CAPABILITY = ("create", "read", "update", "delete", "list", "patch", "sudo")
@@ -88,12 +111,16 @@ def test_a_grants_policy_is_these_paths_and_no_other() -> None:
     reader = f"ssh/sign/obet-read-{CUSTOMER}"
     assert rights(f"obet-technical-{CUSTOMER}") == {
         DATA: {"create", "read", "update"},
+        f"kv/data/locks/{CUSTOMER}/{DEVICE}": {"create", "read", "update"},
+        f"transit/encrypt/{CUSTOMER}-{DEVICE}": {"update"},
         f"ssh/sign/obet-technical-{CUSTOMER}": {"update"},
         reader: {"update"},
     }
     assert rights(f"obet-ending-{CUSTOMER}") == {
         f"kv/data/access/{CUSTOMER}/{SECOND_DEVICE}": {"read"},
         f"kv/metadata/access/{CUSTOMER}/{SECOND_DEVICE}": {"delete", "read"},
+        f"kv/data/locks/{CUSTOMER}/{SECOND_DEVICE}": {"create", "read", "update"},
+        f"transit/encrypt/{CUSTOMER}-{SECOND_DEVICE}": {"update"},
         f"ssh/sign/obet-ending-{CUSTOMER}": {"update"},
         reader: {"update"},
     }
@@ -164,13 +191,93 @@ def test_a_node_makes_tokens_through_its_own_roles_and_no_other(purpose: Purpose
     assert not may("obet-node-node1", "update", "auth/token/create-orphan")
 
 
-def test_the_verifier_writes_nothing_and_signs_only_for_looking() -> None:
+def test_the_verifier_writes_nothing_but_the_checkpoint_and_signs_only_for_looking() -> None:
     writing = {
         path for path, found in rights("obet-verifier").items() if found & {"create", "update", "delete", "sudo"}
     }
-    assert writing == {"ssh/sign/obet-read-*", "ssh/sign/obet-vantage"}
+    checkpoint, opening = "kv/data/evidence/ledger", "transit/decrypt/c-*"
+    assert writing == {"ssh/sign/obet-read-*", "ssh/sign/obet-vantage", checkpoint, opening}
+    assert rights("obet-verifier")[checkpoint] == {"create", "read", "update"}
+    assert rights("obet-verifier")[opening] == {"update"}
     assert not may("obet-verifier", "update", f"ssh/sign/obet-technical-{CUSTOMER}")
     assert may("obet-verifier", "read", METADATA)
+
+
+KEYS = (CUSTOMER, f"{CUSTOMER}-{DEVICE}")
+FIXED = ("obet-registrar", "obet-node-node1", "obet-node-node2", "obet-verifier")
+GRANTED = (f"obet-technical-{CUSTOMER}", f"obet-ending-{CUSTOMER}", f"obet-technical-{OTHER_CUSTOMER}")
+
+
+def test_the_registrar_makes_keys_only_as_ours_are_and_reaches_nothing_below_them() -> None:
+    for key in KEYS:
+        assert may("obet-registrar", "create", f"transit/keys/{key}")
+        assert not may("obet-registrar", "delete", f"transit/keys/{key}")
+        for below in ("config", "rotate", "trim", "import", "import_version", "soft-delete", "soft-delete-restore"):
+            assert not any(may("obet-registrar", c, f"transit/keys/{key}/{below}") for c in EVERY_CAPABILITY)
+    assert parameters("obet-registrar") == {
+        "transit/keys/+": {"type": ["aes256-gcm96"], "exportable": [False], "allow_plaintext_backup": [False]}
+    }
+    assert rights("obet-registrar")["transit/config/keys"] == {"read"}, "or upsert could be switched on again"
+
+
+@pytest.mark.parametrize("policy", [*FIXED, *GRANTED])
+def test_nobody_of_ours_copies_deletes_or_reconfigures_a_key(policy: str) -> None:
+    for key in KEYS:
+        doors = [f"transit/{way}/{key}" for way in ("backup", "restore", "export/encryption-key", "byok-export")]
+        doors += [f"transit/keys/{key}/config", "transit/restore", "transit/cache-config", "sys/mounts/transit"]
+        doors += [f"transit/datakey/plaintext/{key}", f"sys/remount/{key}"]
+        assert not any(may(policy, capability, door) for capability in EVERY_CAPABILITY for door in doors)
+        assert not may(policy, "delete", f"transit/keys/{key}")
+    assert not any(may(policy, c, "transit/config/keys") for c in ("create", "update", "patch", "delete", "sudo"))
+
+
+@pytest.mark.parametrize("policy", FIXED[1:])
+def test_nobody_but_the_registrar_makes_a_key(policy: str) -> None:
+    assert not any(may(policy, capability, f"transit/keys/{key}") for capability in EVERY_CAPABILITY for key in KEYS)
+
+
+def test_only_a_grant_seals_and_only_the_verifier_opens() -> None:
+    own, other = f"{CUSTOMER}-{DEVICE}", f"{OTHER_CUSTOMER}-{OTHER_DEVICE}"
+    sealing = {policy for policy in (*FIXED, *GRANTED) if may(policy, "update", f"transit/encrypt/{own}")}
+    opening = {policy for policy in (*FIXED, *GRANTED) if may(policy, "update", f"transit/decrypt/{own}")}
+    assert sealing == {f"obet-technical-{CUSTOMER}"}
+    assert opening == {"obet-verifier"}
+    assert not may(f"obet-technical-{CUSTOMER}", "update", f"transit/encrypt/{other}")
+    assert not any(may(policy, "create", f"transit/encrypt/{own}") for policy in (*FIXED, *GRANTED))
+
+
+def test_a_lock_is_taken_by_whom_its_device_is_granted_to_and_is_removed_by_nobody() -> None:
+    lock = f"locks/{CUSTOMER}/{DEVICE}"
+    taking = {policy for policy in (*FIXED, *GRANTED) if may(policy, "update", f"kv/data/{lock}")}
+    assert taking == {f"obet-technical-{CUSTOMER}"}
+    for policy in (*FIXED, *GRANTED):
+        ways = [f"kv/{way}/{lock}" for way in ("metadata", "delete", "undelete", "destroy")]
+        assert not any(may(policy, capability, way) for capability in EVERY_CAPABILITY for way in ways)
+
+
+def test_the_checkpoint_of_the_ledger_is_moved_by_who_keeps_one_and_is_removed_by_nobody() -> None:
+    moving = {policy for policy in (*FIXED, *GRANTED) if may(policy, "update", "kv/data/evidence/ledger")}
+    assert moving == {"obet-node-node1", "obet-node-node2", "obet-verifier"}
+    for policy in (*FIXED, *GRANTED):
+        ways = [f"kv/{way}/evidence/ledger" for way in ("metadata", "delete", "undelete", "destroy")]
+        assert not any(may(policy, capability, way) for capability in EVERY_CAPABILITY for way in ways)
+
+
+def test_each_customer_and_device_with_a_grant_has_a_key_of_its_own_that_cannot_be_copied() -> None:
+    keys = {r.path.removeprefix("transit/keys/"): r for r in WANTED if r.path.startswith("transit/keys/")}
+    assert set(keys) == {
+        *(CUSTOMER, f"{CUSTOMER}-{DEVICE}", f"{CUSTOMER}-{SECOND_DEVICE}"),
+        *(OTHER_CUSTOMER, f"{OTHER_CUSTOMER}-{OTHER_DEVICE}"),
+    }
+    for key in keys.values():
+        assert (key.body["exportable"], key.body["allow_plaintext_backup"], key.base) == (False, False, False)
+    assert at("transit/config/keys") == {"disable_upsert": True}
+
+
+def test_the_audit_log_names_accessors_in_clear_and_values_never() -> None:
+    for resource in WANTED[:2]:
+        assert resource.body["options"].get("hmac_accessor") == "false"
+        assert resource.body["options"].get("log_raw", "false") == "false"
 
 
 SSH_ROLES = {r.path.removeprefix("ssh/roles/"): r.body for r in WANTED if r.path.startswith("ssh/roles/")}
@@ -185,6 +292,25 @@ def test_each_ssh_role_binds_its_certificates_to_sources_and_lets_the_caller_ask
     assert role["allow_host_certificates"] is False
     assert role["allow_user_key_ids"] is False
     assert 0 < role["ttl"] == role["max_ttl"] <= 300
+
+
+def test_a_certificate_names_also_what_a_device_behind_a_tunnel_sees_and_for_its_customer_alone() -> None:
+    tunnelled = device(SECOND_DEVICE, reach="tunnel", seen_as=(addresses("198.51.100.30"),))
+    whole = estate(
+        customer([managed()], (), [device(), tunnelled]),
+        customer([managed()], (), [device(OTHER_DEVICE)], name=OTHER_CUSTOMER),
+        reserve=addresses("198.51.100.19"),
+    )
+    wanted = desired(whole, GRANTS)
+
+    def sources(name: str) -> list[str]:
+        return list(at(f"ssh/roles/{name}", wanted)["default_critical_options"]["source-address"].split(","))
+
+    fixed = [*CONTROL, *SECOND_NODE, "198.51.100.19/32"]
+    assert sources(f"obet-technical-{CUSTOMER}") == fixed
+    assert sources(f"obet-ending-{CUSTOMER}") == ["198.51.100.30/32"]
+    assert sources(f"obet-read-{CUSTOMER}") == [*fixed, "198.51.100.30/32"]
+    assert sources(f"obet-technical-{OTHER_CUSTOMER}") == fixed
 
 
 def test_an_ssh_role_is_for_just_the_devices_of_its_grants() -> None:
@@ -268,10 +394,12 @@ def test_the_same_nodes_in_any_order_are_the_same_rights() -> None:
 
 def test_mounts_of_other_names_are_named_everywhere() -> None:
     vault = ESTATE.settings.vault
-    renamed = type(vault)(address=vault.address, ca_file="", kv_mount="secrets", ssh_mount="ca", approle_mount="nodes")
+    mounts = {"kv_mount": "secrets", "ssh_mount": "ca", "approle_mount": "nodes", "transit_mount": "sealing"}
+    renamed = type(vault)(address=vault.address, ca_file="", **mounts)
     moved = desired(estate(*ESTATE.customers.values(), vault=renamed), GRANTS)
     text = json.dumps([[r.path, r.body] for r in moved])
-    assert not re.search(r"\b(kv/|ssh/(sign|roles|config)|auth/approle)", text)
+    assert not re.search(r"\b(kv/|ssh/(sign|roles|config)|auth/approle|transit/)", text)
+    assert f"sealing/encrypt/{CUSTOMER}-{DEVICE}" in text
     assert (
         f"secrets/data/access/{CUSTOMER}/{DEVICE}" in at(f"sys/policies/acl/obet-technical-{CUSTOMER}", moved)["policy"]
     )

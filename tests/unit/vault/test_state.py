@@ -22,6 +22,7 @@ POLICY = f"sys/policies/acl/obet-technical-{CUSTOMER}"
 ROLE = f"ssh/roles/obet-technical-{CUSTOMER}"
 READER = f"ssh/roles/obet-read-{CUSTOMER}"
 LOGIN = "auth/approle/role/obet-node-node2"
+KEYS = {f"transit/keys/{key}" for key in (CUSTOMER, f"{CUSTOMER}-{DEVICE}", f"{CUSTOMER}-{SECOND_DEVICE}")}
 
 
 class HeldVault:
@@ -109,6 +110,9 @@ DRIFT: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "another policy": (LOGIN, "token_policies", lambda _: ["root"]),
     "a login without secret": (LOGIN, "bind_secret_id", lambda _: False),
     "tokens of use anywhere": ("auth/token/roles/obet-node-node1-technical", "token_bound_cidrs", lambda _: []),
+    "keys made by encrypting": ("transit/config/keys", "disable_upsert", lambda _: False),
+    "a key that can be read": (f"transit/keys/{CUSTOMER}", "exportable", lambda _: True),
+    "a key that can be copied": (f"transit/keys/{CUSTOMER}", "allow_plaintext_backup", lambda _: True),
     "orphans": ("auth/token/roles/obet-node-node1-technical", "orphan", lambda _: True),
 }
 SPELLINGS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
@@ -174,7 +178,7 @@ def test_what_is_not_ours_is_left_alone() -> None:
 
 def test_the_base_is_an_administrators_and_the_grants_are_the_registrars() -> None:
     found = difference(cast(Session, HeldVault()), WANTED)
-    assert {change.path for change in found if not change.base} == {POLICY, ROLE, READER}
+    assert {change.path for change in found if not change.base} == {POLICY, ROLE, READER, *KEYS}
     assert all(change.resource is not None for change in found)
     vault = as_wanted()
     vault.held["ssh/roles/obet-technical-c-gone"] = {}
