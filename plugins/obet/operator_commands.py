@@ -29,7 +29,8 @@ def login(options: Namespace) -> int:
         operators.require_named(estate, options.name)
         operators.log_in(session, options.name, _asked("Password: "), _asked("Code: "))
     name = operators.name_of(session)
-    operators.end(settings, session.run_id, os.environ)  # whoever was logged in here before
+    # Whoever was logged in here before; it may be this very token.
+    operators.end(settings, session.run_id, os.environ, but=session.token.value)
     operators.keep(os.environ, session.token.value)
     said = f"logged in as {name}, from this node, until `obet logout` or a quarter of an hour without a run"
     tell(options, said, operator=name)

@@ -290,7 +290,9 @@ def test_a_token_that_says_another_name_is_no_login(provisioned: Obet, person: P
     assert answer.returncode == 9
     assert "comes from no operator's login" in answer.stderr
     assert kept(provisioned).read_text() == before
-    assert f"logged in as {OPERATOR}" in provisioned.obet("login", "--token", stdin=f"{person.log_in(1)}\n").stdout
+    token = person.log_in(1)
+    assert f"logged in as {OPERATOR}" in provisioned.obet("login", "--token", stdin=f"{token}\n").stdout
+    assert alive(job, token), "one's own login is not ended by itself"
 
 
 def test_the_login_stands_on_tmpfs_for_its_user_alone_and_nowhere_else(

@@ -44,7 +44,7 @@ def enrol(session: Session, estate: Estate, name: str, password: str) -> str:
     session.put("identity/entity-alias", alias)
     whose = {"method_id": method, "entity_id": identity}
     session.put("identity/mfa/method/totp/admin-destroy", whose)
-    session.put(f"sys/leases/revoke-prefix/auth/{mount}/login/{name}", {})
+    session.put(f"sys/leases/revoke-prefix/auth/{mount}/login/{name}", {"sync": True})
     return str(session.put("identity/mfa/method/totp/admin-generate", whose)["url"])
 
 
@@ -94,12 +94,15 @@ def keep(environment: Mapping[str, str], token: str) -> None:
         file.write(token)
 
 
-def end(settings: VaultSettings, run: str, environment: Mapping[str, str]) -> None:
-    """Nobody is logged in on this node any more; a Vault that is away leaves the token to its minutes of life."""
+def end(settings: VaultSettings, run: str, environment: Mapping[str, str], *, but: str = "") -> None:
+    """Nobody is logged in on this node any more; a Vault that is away leaves the token to its minutes of life.
+
+    The token `but` is not revoked.
+    """
     path = place(environment)
     with suppress(RunError, VaultError):
         found = logged_in(settings, run, environment)
-        if found is not None:
+        if found is not None and found.session.token.value != but:
             found.session.close()
     path.unlink(missing_ok=True)
 

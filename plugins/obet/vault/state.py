@@ -64,7 +64,7 @@ def _end_logins(session: Session, path: str) -> None:
     users = f"auth/{session.settings.operators_mount}/users/"
     if path.startswith(users):
         name = path.removeprefix(users)
-        session.put(f"sys/leases/revoke-prefix/auth/{session.settings.operators_mount}/login/{name}", {})
+        session.put(f"sys/leases/revoke-prefix/auth/{session.settings.operators_mount}/login/{name}", {"sync": True})
 
 
 _DESCRIPTION = "obet"  # what marks a mount as ours
