@@ -116,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     operator = _command(
         vault,
         "operator",
-        "an administrator lets an operator in, or gives him a new password and second factor; both are asked for",
+        "an administrator lets an operator in, or gives him a new password and second factor; his token and the new "
+        "password are asked for, or come as lines of standard input",
         "obet vault operator op1",
         function="vault_operator",
         module="obet.operator_commands",
@@ -157,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _OIDC_LOGIN = """\
-a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator` prints it"""
+a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator-NAME` prints it"""
 
 
 def _operators(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -6,27 +6,31 @@ import os
 import sys
 import uuid
 from argparse import Namespace
-from contextlib import suppress
 from getpass import getpass
 
 from obet import estate as estates
 from obet.commands import tell
-from obet.errors import RunError, VaultError
+from obet.errors import RunError
 from obet.vault import operators
 from obet.vault.session import Session, Token
 
 
 def login(options: Namespace) -> int:
     """Name, password and code; with `--token`, a token that `vault login` gave for the company's OIDC."""
-    settings = estates.load(options.estate).settings.vault
+    estate = estates.load(options.estate)
+    settings = estate.settings.vault
     session = Session(settings, str(uuid.uuid4()))
+    operators.place(os.environ)  # before anybody types a password for nothing
     if options.token:
         session.token = Token(_asked("Token: "))
     elif not options.name:
         raise RunError("say who you are: obet login NAME")
     else:
+        operators.require_named(estate, options.name)
         operators.log_in(session, options.name, _asked("Password: "), _asked("Code: "))
     name = operators.name_of(session)
+    # Whoever was logged in here before; it may be this very token.
+    operators.end(settings, session.run_id, os.environ, but=session.token.value)
     operators.keep(os.environ, session.token.value)
     said = f"logged in as {name}, from this node, until `obet logout` or a quarter of an hour without a run"
     tell(options, said, operator=name)
@@ -35,11 +39,7 @@ def login(options: Namespace) -> int:
 
 def logout(options: Namespace) -> int:
     settings = estates.load(options.estate).settings.vault
-    with suppress(RunError, VaultError):  # over already, or Vault is away: it ends in minutes
-        found = operators.logged_in(settings, str(uuid.uuid4()), os.environ)
-        if found is not None:
-            found.session.close()
-    operators.forget(os.environ)
+    operators.end(settings, str(uuid.uuid4()), os.environ)
     tell(options, "logged out")
     return 0
 

@@ -32,7 +32,6 @@ from obet.secret import Secret
 from obet.vault import checkpoint, credentials, device_secrets, locks, names, operators, sealing
 from obet.vault.desired import CERTIFICATE_LIFE
 from obet.vault.device_secrets import DeviceSecrets
-from obet.vault.operators import LoggedIn
 from obet.vault.session import AppRoleCredential, Session
 
 _SKEW = 30  # seconds
@@ -60,15 +59,15 @@ class Run:
         self._ca_public_key = ""
         self._certificates: dict[str, Certificate] = {}
         self._refusals: dict[str, str] = {}
-        operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
-        self.by = operator.name if operator else role or names.node_role(self.node)
-        credential = None if operator else credentials.load(credentials.directory(environment), self.by)
+        self._operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
+        self.by = self._operator.name if self._operator else role or names.node_role(self.node)
+        credential = None if self._operator else credentials.load(credentials.directory(environment), self.by)
         self._place = RunDirectory.make(environment, self.id)
         self.account = Account(self.ledger, self._place, Doer(run=self.id, node=self.node, by=self.by))
         try:
             # Before the login: a run that must not be leaves no token behind.
             self.now = _vault_time(Session(self.estate.settings.vault, self.id))
-            self.session = self._log_in(operator, credential)
+            self.session = self._log_in(credential)
             self._keeps_account = (
                 self.by != names.REGISTRAR
             )  # that one reads no secrets, and has a system user of its own
@@ -79,10 +78,10 @@ class Run:
             raise
         self.identity = Identity()
 
-    def _log_in(self, operator: LoggedIn | None, credential: AppRoleCredential | None) -> Session:
+    def _log_in(self, credential: AppRoleCredential | None) -> Session:
         """Vault's own address rules decide; an operator's run gets a child of his login."""
-        if operator:
-            return operator.for_run(self.account)
+        if self._operator:
+            return self._operator.for_run(self.account)
         assert credential is not None  # noqa: S101 - one of the two was made above
         return Session.login(self.estate.settings.vault, self.id, credential, self.account)
 
@@ -183,6 +182,8 @@ class Run:
         """Renews what ends in minutes, for a play that goes on; called in Ansible's own process before each fork."""
         if self.purpose is None or time.monotonic() - self._granted < CERTIFICATE_LIFE / 2:
             return
+        if self._operator:
+            self._operator.renew()
         self.session.renew()
         # Workers that are under way still use the old tokens: those end with the login that they are children of.
         self._retired += self._children.values()
@@ -223,10 +224,12 @@ class Run:
         if not self._lock_devices:
             return True
         now = self.now.timestamp()
-        until, held = now + locks.LOCK_LIFE, self._locks.get(device)
+        until, held, over = now + locks.LOCK_LIFE, self._locks.get(device), self.account.is_over
         wanted = locks.Lock(customer=customer, device=device, holder=self.id, by=self.by, until=until, number=0)
         try:
-            self._locks[device] = locks.renew(session, held, until) if held else locks.acquire(session, wanted, now)
+            self._locks[device] = (
+                locks.renew(session, held, until) if held else locks.acquire(session, wanted, now, over)
+            )
         except RunError as error:
             self._locks.pop(device, None)
             self._refusals[device] = str(error)

@@ -161,20 +161,33 @@ class VaultServer(Node):
         return answer
 
     def answer(
-        self, method: str, path: str, data: Any = None, token: str | None = None, source: Host | None = None
+        self,
+        method: str,
+        path: str,
+        data: Any = None,
+        token: str | None = None,
+        source: Host | None = None,
+        *,
+        ipv6: bool = False,
     ) -> tuple[int, dict[str, Any]]:
         """Status and answer of one call, from this host or from another that can reach it."""
-        status, text = self._exchange(method, f"/v1/{path}", data, token, source)
+        status, text = self._exchange(method, f"/v1/{path}", data, token, source, self.ipv6 if ipv6 else self.ipv4)
         return status, json.loads(text) if text.strip().startswith("{") else {}
 
-    def connection(self, source: Host | None = None) -> http.client.HTTPSConnection:
+    def connection(self, source: Host | None = None, address: str | None = None) -> http.client.HTTPSConnection:
         """An HTTPS connection to it, not yet open, that starts on this host or on another that can reach it."""
-        return _Connection(source or self, self.ipv4, ssl.create_default_context(cafile=self.ca_file))
+        return _Connection(source or self, address or self.ipv4, ssl.create_default_context(cafile=self.ca_file))
 
     def _exchange(
-        self, method: str, path: str, data: Any, token: str | None, source: Host | None = None
+        self,
+        method: str,
+        path: str,
+        data: Any,
+        token: str | None,
+        source: Host | None = None,
+        address: str | None = None,
     ) -> tuple[int, str]:
-        connection = self.connection(source)
+        connection = self.connection(source, address)
         headers = {"X-Vault-Request": "true"} | ({"X-Vault-Token": token} if token else {})
         body = None if data is None else json.dumps(data)
         try:

@@ -94,6 +94,11 @@ class Account:
         doer = Doer(run=left.run or "unknown", node=self._doer.node, by="unknown")
         self._write([*self._reads_of(left, doer), _happening(doer, Event.RUN_CUT_OFF)])
 
+    def is_over(self, run: str) -> bool:
+        """Whether the ledger knows that run to have ended or, by the lock of its directory, to have been killed."""
+        ends = {Event.RUN_ENDED, Event.RUN_CUT_OFF}
+        return any(line.run == run and line.event in ends for line in self._ledger.lines())
+
     def _reads_of(self, directory: RunDirectory, doer: Doer) -> Iterable[Happening]:
         """One line for each token and path."""
         reads = sorted(directory.reads(), key=_token_and_path)

@@ -1,11 +1,12 @@
 """One run at a time on a device: a check-and-set in Vault with holder, expiry and a fencing number.
 
 Vault's own version number of the entry is the fencing number: it only grows, whoever writes. A holder that crashed
-keeps others out until its expiry and no longer.
+keeps others out until its expiry, or until this node's ledger says that it is over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -41,10 +42,13 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 _NOBODY = _Entry(holder="", by="", until=0)
 
 
-def acquire(session: Session, lock: Lock, now: float) -> Lock:
-    """`lock` as held (its `number` is not asked for); RunError says who works on the device, and until when."""
+def acquire(session: Session, lock: Lock, now: float, is_over: Callable[[str], bool]) -> Lock:
+    """`lock` as held (its `number` is not asked for); RunError says who works on the device, and until when.
+
+    `is_over` says of a holder, a run's id, whether it is known to have ended.
+    """
     version, held = _read(session, lock)
-    if held.holder not in {"", lock.holder} and held.until > now:
+    if held.holder not in {"", lock.holder} and held.until > now and not is_over(held.holder):
         until = datetime.fromtimestamp(held.until, UTC)
         raise RunError(
             f"{lock.device}: {held.by} works on it, run {held.holder[:8]}: wait for its end, or until "

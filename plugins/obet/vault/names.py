@@ -30,8 +30,8 @@ def node_role(node: str) -> str:
     return f"{LABEL}node-{node}"
 
 
-def operator_entity(name: str) -> str:
-    """An operator as an identity in Vault."""
+def operator(name: str) -> str:
+    """An operator's identity in Vault, and the OIDC role that he alone can log in with."""
     return f"{OPERATOR}-{name}"
 
 

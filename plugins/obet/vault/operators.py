@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from obet.errors import RunError, VaultDeniedError
+from obet.errors import RunError, VaultDeniedError, VaultError
 from obet.model import Estate, VaultSettings
 from obet.run_directory import base
 from obet.vault import credentials, names
-from obet.vault.desired import operator_login
-from obet.vault.session import ReadNotes, Session, Token
+from obet.vault.desired import TOKEN_LIFE, login_with_second_factor
+from obet.vault.session import BadRequestError, ReadNotes, Session, Token, TokenGoneError
 
 _TOKEN_FILE = "operator"  # noqa: S105 - a file's name
 
@@ -26,25 +27,32 @@ _TOKEN_FILE = "operator"  # noqa: S105 - a file's name
 def enrol(session: Session, estate: Estate, name: str, password: str) -> str:
     """Makes the operator's user in Vault; answers the `otpauth://` address of his second factor, shown this once.
 
-    `session` is an administrator's. Done again, password and second factor are new and the old ones are gone.
+    `session` is an administrator's. Done again, password and second factor are new, and what the old ones opened ends.
     """
-    operator = estate.settings.operators.get(name)
-    if operator is None or operator.login != "userpass":
-        raise RunError(f"{name}: is no operator of estate.yml who logs in with userpass: name him there first")
+    require_named(estate, name)
+    login = login_with_second_factor(estate)
     mount = session.settings.operators_mount
     mounts = session.get("sys/auth") or {}
     method = second_factor(session)
     if f"{mount}/" not in mounts or method is None:
         raise RunError(f"Vault has no {mount}: run `obet vault bootstrap` first")
-    session.put(f"auth/{mount}/users/{name}", {"password": password, **operator_login(estate)})
-    entity = f"identity/entity/name/{names.operator_entity(name)}"
+    session.put(f"auth/{mount}/users/{name}", {"password": password, **login})
+    entity = f"identity/entity/name/{names.operator(name)}"
     session.put(entity, {"metadata": {"operator": name}})
     identity = (session.get(entity) or {})["id"]
     alias = {"name": name, "canonical_id": identity, "mount_accessor": mounts[f"{mount}/"]["accessor"]}
     session.put("identity/entity-alias", alias)
-    place = {"method_id": method, "entity_id": identity}
-    session.put("identity/mfa/method/totp/admin-destroy", place)
-    return str(session.put("identity/mfa/method/totp/admin-generate", place)["url"])
+    whose = {"method_id": method, "entity_id": identity}
+    session.put("identity/mfa/method/totp/admin-destroy", whose)
+    session.put(f"sys/leases/revoke-prefix/auth/{mount}/login/{name}", {"sync": True})
+    return str(session.put("identity/mfa/method/totp/admin-generate", whose)["url"])
+
+
+def require_named(estate: Estate, name: str) -> None:
+    """RunError unless the estate names an operator so who logs in with user name and password."""
+    operator = estate.settings.operators.get(name)
+    if operator is None or operator.login != "userpass":
+        raise RunError(f"{name}: is no operator of estate.yml who logs in with userpass: name him there first")
 
 
 def second_factor(session: Session) -> str | None:
@@ -63,6 +71,8 @@ def log_in(session: Session, name: str, password: str, code: str) -> None:
         begun = session.answer(f"auth/{mount}/login/{name}", {"password": password})["auth"]
         required = begun.get("mfa_requirement")
         if not required:
+            session.token = Token(begun["client_token"])
+            session.close()
             raise RunError("Vault asks for no second factor: an administrator runs `obet vault bootstrap`")
         (constraint,) = required["mfa_constraints"].values()
         validation = {
@@ -70,22 +80,31 @@ def log_in(session: Session, name: str, password: str, code: str) -> None:
             "mfa_payload": {constraint["any"][0]["id"]: [code]},
         }
         made = session.answer("sys/mfa/validate", validation)["auth"]
-    except VaultDeniedError:
+    except (VaultDeniedError, BadRequestError):
         raise VaultDeniedError("Vault refuses the login: name, password, code, or this address is not right") from None
     session.token = Token(made["client_token"], made["accessor"], made["entity_id"])
 
 
 def keep(environment: Mapping[str, str], token: str) -> None:
-    """On tmpfs, for this user alone, until `forget`."""
-    path = _path(environment)
+    """On tmpfs, for this user alone, until `end`."""
+    path = place(environment)
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(token)
 
 
-def forget(environment: Mapping[str, str]) -> None:
-    _path(environment).unlink(missing_ok=True)
+def end(settings: VaultSettings, run: str, environment: Mapping[str, str], *, but: str = "") -> None:
+    """Nobody is logged in on this node any more; a Vault that is away leaves the token to its minutes of life.
+
+    The token `but` is not revoked.
+    """
+    path = place(environment)
+    with suppress(RunError, VaultError):
+        found = logged_in(settings, run, environment)
+        if found is not None and found.session.token.value != but:
+            found.session.close()
+    path.unlink(missing_ok=True)
 
 
 class LoggedIn(msgspec.Struct, frozen=True):
@@ -96,11 +115,15 @@ class LoggedIn(msgspec.Struct, frozen=True):
 
     def for_run(self, notes: ReadNotes) -> Session:
         """A run's own session, a child of the login: revoked with the run, which leaves the login as it is."""
+        self.renew()
+        own = Session(self.session.settings, self.session.run_id, self.session.token, notes)
+        return own.child(names.OPERATOR, names.OPERATOR, TOKEN_LIFE)
+
+    def renew(self) -> None:
+        """Another quarter of an hour: a run's own token ends with the login that it is a child of."""
         try:
             self.session.renew()
-            own = Session(self.session.settings, self.session.run_id, self.session.token, notes)
-            return own.child(names.OPERATOR, names.OPERATOR)
-        except VaultDeniedError:
+        except (VaultDeniedError, BadRequestError, TokenGoneError):
             raise RunError(_OVER) from None
 
 
@@ -109,7 +132,7 @@ _OVER = "the operator's login is over, or not from here: `obet login` again, or 
 
 def logged_in(settings: VaultSettings, run: str, environment: Mapping[str, str]) -> LoggedIn | None:
     """None when nobody is; RunError when the login does not serve any more: nobody else's takes its place silently."""
-    path = _path(environment)
+    path = place(environment)
     if not path.exists():
         return None
     token = credentials.read_private(path, "`obet login` again")
@@ -118,15 +141,24 @@ def logged_in(settings: VaultSettings, run: str, environment: Mapping[str, str])
 
 
 def name_of(session: Session) -> str:
-    """The operator whose token this is, as Vault says; RunError when it is no operator's."""
+    """The operator whose login gave this token, as Vault says; RunError when none did.
+
+    By where the token was made: what a token says of its user is, in a child of it, whatever its maker wrote there.
+    """
     try:
         found: dict[str, Any] = session.get("auth/token/lookup-self") or {}
-    except VaultDeniedError:
+    except (VaultDeniedError, TokenGoneError):
         raise RunError(_OVER) from None
-    if names.OPERATOR not in (found.get("policies") or ()):
-        raise RunError("that is no operator's token: log in with `obet login`")
-    return str((found.get("meta") or {}).get("username") or found.get("display_name"))
+    made, settings = str(found.get("path")), session.settings
+    if names.OPERATOR in (found.get("policies") or ()):
+        if made.startswith(f"auth/{settings.operators_mount}/login/"):
+            return made.rpartition("/")[2]
+        role = str((found.get("meta") or {}).get("role"))
+        if made == f"auth/{settings.oidc_mount}/oidc/callback" and role.startswith(names.operator("")):
+            return role.removeprefix(names.operator(""))
+    raise RunError("that token comes from no operator's login: log in with `obet login`")
 
 
-def _path(environment: Mapping[str, str]) -> Path:
+def place(environment: Mapping[str, str]) -> Path:
+    """The file of the login on this node; RunError when that would stand on disk."""
     return base(environment) / _TOKEN_FILE

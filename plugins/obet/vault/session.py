@@ -96,10 +96,15 @@ class Session:
         session.token = Token(made["client_token"], made["accessor"], made["entity_id"])
         return session
 
-    def child(self, role: str, policy: str) -> Session:
-        """A token of minutes with that one policy, made through a token role, whose addresses bind it."""
+    def child(self, role: str, policy: str, life: int | None = None) -> Session:
+        """A token with that one policy, made through a token role, whose addresses bind it.
+
+        It lives for `life` seconds at a time, or as long as the role says.
+        """
         with translated(f"token for {policy}"):
-            answer = self._client.auth.token.create(policies=[policy], role_name=role)
+            answer = self._client.auth.token.create(
+                policies=[policy], role_name=role, ttl=None if life is None else f"{life}s"
+            )
         made = answer["auth"]
         token = Token(made["client_token"], made["accessor"], made["entity_id"])
         return Session(self.settings, self.run_id, token, self._notes)
@@ -151,7 +156,7 @@ class Session:
     def close(self) -> None:
         """Revoke the token; every child of it ends as well. A Vault that is away leaves it to its minutes of life."""
         if self.token.value:
-            with suppress(_TokenGoneError), translated("revoke this run's token"):
+            with suppress(TokenGoneError), translated("revoke this run's token"):
                 self._client.auth.token.revoke_self()
             self.token = _NO_TOKEN
         self._client.session.close()
@@ -161,8 +166,12 @@ class _NothingThereError(VaultError):
     pass
 
 
-class _TokenGoneError(VaultError):
+class TokenGoneError(VaultError):
     """No word about grants: it is not a refusal, and proves none."""
+
+
+class BadRequestError(VaultError):
+    """A 400: how Vault answers a wrong password as well."""
 
 
 @contextmanager
@@ -172,14 +181,14 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except Forbidden as error:
         if "invalid token" in str(error):
-            raise _TokenGoneError(
+            raise TokenGoneError(
                 f"Vault knows this run's token no more (403): {doing}: it expired or was revoked: start again"
             ) from None
         raise VaultDeniedError(f"Vault refuses (403): {doing}: no valid grant for it from here") from None
     except InvalidPath:
         raise _NothingThereError(f"Vault has nothing there (404): {doing}") from None
     except InvalidRequest:
-        raise VaultError(f"Vault refuses the request (400): {doing}") from None
+        raise BadRequestError(f"Vault refuses the request (400): {doing}") from None
     except RateLimitExceeded:
         raise VaultError(f"Vault limits our rate (429): {doing}: raise its quota, or start again later") from None
     except VaultDown:

@@ -54,11 +54,21 @@ def apply(session: Session, changes: Iterable[Change], step: Step = _quiet) -> N
     for change in changes:
         if change.resource is None:
             session.delete(change.path)
+            _end_logins(session, change.path)
         else:
             _write(session, change.resource, change.action)
         step()
 
 
+def _end_logins(session: Session, path: str) -> None:
+    """A former operator's tokens end with his user, not a quarter of an hour later."""
+    users = f"auth/{session.settings.operators_mount}/users/"
+    if path.startswith(users):
+        name = path.removeprefix(users)
+        session.put(f"sys/leases/revoke-prefix/auth/{session.settings.operators_mount}/login/{name}", {"sync": True})
+
+
+_DESCRIPTION = "obet"  # what marks a mount as ours
 _TABLES = {"mount": "mounts", "auth": "auth", "audit": "audit"}
 
 
@@ -92,7 +102,7 @@ def _write(session: Session, resource: Resource, action: str) -> None:
         session.put(_shown(resource), resource.body)
     elif resource.kind == "auth":
         if action == "create":
-            session.put(_shown(resource), {"type": resource.body["type"], "description": "obet"})
+            session.put(_shown(resource), {"type": resource.body["type"], "description": _DESCRIPTION})
         # Read as `user_lockout_disable`, written as `lockout_disable` (Vault API, /sys/auth/:path/tune).
         disable = resource.body["config"]["user_lockout_config"]["user_lockout_disable"]
         session.put(f"{_shown(resource)}/tune", {"user_lockout_config": {"lockout_disable": disable}})
@@ -145,10 +155,15 @@ def _superfluous(session: Session, wanted: Iterable[Resource]) -> list[Change]:
 
 
 def _former_operators(session: Session, wanted: Iterable[Resource]) -> list[Change]:
-    """Users of the operators' mount whom the estate names no longer; the mount's own resource says whom it names."""
-    place = f"auth/{session.settings.operators_mount}/users"
+    """Those whom the estate names no longer: users of our own mount, and roles of ours where the company's OIDC is."""
+    wanted, settings = tuple(wanted), session.settings
     named = {name for resource in wanted if resource.kind == "second-factor" for name in resource.body["operators"]}
-    return [Change("delete", f"{place}/{name}", base=False) for name in session.list(place) if name not in named]
+    users, roles = f"auth/{settings.operators_mount}/users", f"auth/{settings.oidc_mount}/role"
+    kept = {resource.path for resource in wanted} | {f"{users}/{name}" for name in named}
+    ours = (session.get("sys/auth") or {}).get(f"{settings.operators_mount}/", {}).get("description") == _DESCRIPTION
+    found = [f"{users}/{name}" for name in session.list(users) if ours]
+    found += [f"{roles}/{name}" for name in session.list(roles) if name.startswith(names.operator(""))]
+    return [Change("delete", path, base=False) for path in found if path not in kept]
 
 
 def _mounted(session: Session, settings: VaultSettings) -> bool:

@@ -149,6 +149,20 @@ def test_a_killed_run_is_told_as_cut_off_with_what_it_had_read(
     assert (cut_off.run, cut_off.event, cut_off.by) == (KILLED, Event.RUN_CUT_OFF, "unknown")
 
 
+def test_a_run_is_over_when_it_has_ended_or_was_found_killed_and_not_before(
+    account: Account, ledger: Ledger, memory: dict[str, str]
+) -> None:
+    assert not account.is_over(RUN), "nothing is known of it"
+    account.began(LOGIN)
+    killed = RunDirectory.make(memory, KILLED)
+    Account(ledger, killed, Doer(run=KILLED, node="node1", by="op")).began(LOGIN)
+    assert [account.is_over(run) for run in (RUN, KILLED)] == [False, False]
+    account.tell_of(killed)
+    assert [account.is_over(run) for run in (RUN, KILLED)] == [False, True]
+    account.ended()
+    assert account.is_over(RUN)
+
+
 def test_reads_that_cannot_be_told_are_kept_until_they_can(
     account: Account, ledger: Ledger, directory: RunDirectory
 ) -> None:

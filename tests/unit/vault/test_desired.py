@@ -21,7 +21,7 @@ from builders import (
     estate,
     managed,
 )
-from obet.model import Purpose
+from obet.model import Operator, Purpose
 from obet.obligations import Grant
 from obet.vault.desired import Resource, desired
 
@@ -403,3 +403,58 @@ def test_mounts_of_other_names_are_named_everywhere() -> None:
     assert (
         f"secrets/data/access/{CUSTOMER}/{DEVICE}" in at(f"sys/policies/acl/obet-technical-{CUSTOMER}", moved)["policy"]
     )
+
+
+OPERATORS = {name: Operator(login=login) for name, login in (("ivan", "userpass"), ("mira", "oidc"), ("petar", "oidc"))}
+WITH_OPERATORS = desired(estate(*ESTATE.customers.values(), operators=OPERATORS), GRANTS)
+
+
+def test_an_estate_without_operators_has_nothing_of_theirs() -> None:
+    assert not [r.path for r in WANTED if "operator" in r.path]
+
+
+def test_operators_with_a_password_have_a_mount_without_lockout_and_a_second_factor() -> None:
+    (factor,) = [r for r in WITH_OPERATORS if r.kind == "second-factor"]
+    assert factor.body == {"mount": "obet-operators", "operators": ["ivan"]}
+    (mount,) = [r for r in WITH_OPERATORS if r.kind == "auth" and r.path == "obet-operators"]
+    assert mount.body["config"] == {"user_lockout_config": {"user_lockout_disable": True}}
+    assert WITH_OPERATORS.index(mount) < WITH_OPERATORS.index(factor), "its accessor is needed"
+
+
+@pytest.mark.parametrize("name", ["mira", "petar"])
+def test_each_oidc_operator_has_a_role_that_he_alone_can_log_in_with_from_our_addresses_for_minutes(name: str) -> None:
+    role = at(f"auth/oidc/role/obet-operator-{name}", WITH_OPERATORS)
+    assert role["bound_claims"] == {"preferred_username": [name]}
+    assert role["oidc_scopes"] == ["profile"], "the scope that brings the claim"
+    assert role["token_policies"] == ["obet-operator"]
+    assert role["token_bound_cidrs"] == [*CONTROL, *SECOND_NODE]
+    assert 0 < role["token_ttl"] <= 15 * 60
+    assert role["token_max_ttl"] <= 8 * 60 * 60
+    assert "auth/oidc/role/obet-operator-ivan" not in [r.path for r in WITH_OPERATORS]
+
+
+def test_an_operators_run_gets_his_own_policy_and_no_other() -> None:
+    role = at("auth/token/roles/obet-operator", WITH_OPERATORS)
+    assert role["allowed_policies"] == ["obet-operator"]
+    assert role["orphan"] is False, "it ends with his login, and is his in Vault's log"
+    assert role["token_bound_cidrs"] == [*CONTROL, *SECOND_NODE]
+    assert role["token_explicit_max_ttl"] <= 8 * 60 * 60
+
+
+def test_an_operator_may_what_a_node_may_and_reads_no_secret() -> None:
+    text = at("sys/policies/acl/obet-operator", WITH_OPERATORS)["policy"]
+    given = set(re.findall(r'path "([^"]*)"', text))
+    roles = {f"auth/token/create/obet-node-{node}-{p}" for node in ("node1", "node2") for p in Purpose}
+    looking = {"kv/data/evidence/ledger", "ssh/sign/obet-vantage", "ssh/config/ca"}
+    assert given == {*roles, *looking, "auth/token/create/obet-operator"}
+
+
+def test_the_registrar_shuts_operators_out_and_lets_none_in() -> None:
+    role, user = "auth/oidc/role/obet-operator-mira", "auth/obet-operators/users/ivan"
+    for path in (role, user):
+        assert may("obet-registrar", "delete", path)
+        assert not may("obet-registrar", "create", path)
+        assert not may("obet-registrar", "update", path)
+    assert not may("obet-registrar", "delete", "auth/oidc/role/the-companys-own")
+    assert may("obet-registrar", "sudo", "sys/leases/revoke-prefix/auth/obet-operators/login/ivan")
+    assert not may("obet-registrar", "update", "sys/leases/revoke-prefix/auth/approle/login")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import cast
 
 import pytest
@@ -25,8 +26,8 @@ def wanted(holder: str, now: float = NOW, device: str = DEVICE) -> Lock:
     return Lock(customer=CUSTOMER, device=device, holder=holder, by=f"op-{holder}", until=now + LOCK_LIFE, number=0)
 
 
-def acquire(kv: HeldKv, holder: str, now: float = NOW, device: str = DEVICE) -> Lock:
-    return locks.acquire(cast(Session, kv), wanted(holder, now, device), now)
+def acquire(kv: HeldKv, holder: str, now: float = NOW, device: str = DEVICE, over: Collection[str] = ()) -> Lock:
+    return locks.acquire(cast(Session, kv), wanted(holder, now, device), now, over.__contains__)
 
 
 def release(kv: HeldKv, lock: Lock) -> None:
@@ -65,6 +66,13 @@ def test_the_lock_of_a_crashed_holder_ends_when_it_said_and_not_before(kv: HeldK
             acquire(kv, "run-2", NOW + seconds)
         return
     assert acquire(kv, "run-2", NOW + seconds).number > crashed.number
+
+
+def test_the_lock_of_a_holder_that_is_known_to_be_over_is_taken_at_once_and_no_others(kv: HeldKv) -> None:
+    crashed = acquire(kv, "run-1")
+    with pytest.raises(RunError, match="run-1 works on it"):
+        acquire(kv, "run-3", over={"run-2"})
+    assert acquire(kv, "run-3", over={"run-1"}).number > crashed.number
 
 
 def test_who_renews_keeps_others_out_for_longer(kv: HeldKv) -> None:

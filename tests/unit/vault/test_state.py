@@ -190,3 +190,23 @@ def test_the_base_is_an_administrators_and_the_grants_are_the_registrars() -> No
     vault = as_wanted()
     vault.held["ssh/roles/obet-technical-c-gone"] = {}
     assert difference(cast(Session, vault), WANTED) == [Change("delete", "ssh/roles/obet-technical-c-gone", base=False)]
+
+
+def test_who_is_no_operator_any_more_is_shut_out_and_his_logins_end() -> None:
+    vault = as_wanted()
+    vault.held["sys/auth"]["obet-operators/"] = {"description": "obet"}
+    user, role = "auth/obet-operators/users/gone", "auth/oidc/role/obet-operator-gone"
+    vault.held |= {user: {}, role: {}, "auth/oidc/role/the-companys-own": {}}
+    assert changes(vault) == [f"delete {user}", f"delete {role}"]
+    found = difference(cast(Session, vault), WANTED)
+    assert not [change for change in found if change.base], "the registrar does it"
+    apply(cast(Session, vault), found)
+    assert changes(vault) == []
+    assert "sys/leases/revoke-prefix/auth/obet-operators/login/gone" in vault.held
+
+
+def test_users_of_a_mount_that_is_not_ours_are_left_alone() -> None:
+    vault = as_wanted()
+    vault.held["sys/auth"]["obet-operators/"] = {"description": "the company's own"}
+    vault.held["auth/obet-operators/users/somebody"] = {}
+    assert changes(vault) == []
