@@ -71,7 +71,8 @@ def test_no_template_in_what_a_server_shows_is_ever_evaluated(
     marker = tmp_path / "evaluated"
     template = f"{{{{ lookup('pipe', 'touch {marker}') }}}}"
     server.run(["cp", "-a", "/etc/motd", "/etc/motd.true"])
-    server.run(["hostname", "{{ lookup('pipe','touch x') }}"])
+    hostname = "{{ lookup('pipe','touch x') }}"
+    server.run(["python3", "-c", "import socket, sys; socket.sethostname(sys.argv[1])", hostname])
     for place in ("/etc/motd", "/etc/issue", "/etc/banner", f"/etc/ssh/{template.replace('/', ':')}"):
         server.write(place, f"{template}\x1b[2J\n")
     server.write("/etc/ssh/sshd_config.d/00-customer.conf", "Banner /etc/banner\n")
