@@ -56,8 +56,9 @@ def test_a_policy_of_ipv4_alone_is_refused_for_a_server_that_has_both(
     served: Obet, server: Machine, edited: Edit
 ) -> None:
     path = served.estate / "estate.yml"
-    for number in (11, 12):
-        edited(path, f"      ipv6: 2001:db8:51::{number}\n", "")
+    ours = [f"ipv6: 2001:db8:51::{number}" for number in (11, 12, 19)]
+    lines = path.read_text().splitlines(keepends=True)
+    edited(path, "".join(lines), "".join(line for line in lines if line.strip() not in ours))
     _refused(served, server, 4, MANAGED_DEVICE, "has an IPv6 address, but no execution node has one")
 
 
@@ -74,9 +75,9 @@ def test_a_file_that_names_only_the_servers_ipv4_closes_its_ipv6_all_the_same(
 
 def test_rules_of_ipv4_alone_on_the_server_are_found_and_the_promise_is_broken(served: Obet, server: Machine) -> None:
     server.run(["nft", "delete", "table", "inet", "obet_management"])
-    rule = "ip saddr != { 198.51.100.11, 198.51.100.12, 203.0.113.21 } tcp dport 22 drop"
-    chain = f"chain input {{ type filter hook input priority -10; {rule}; }}"
-    server.run(["nft", f"table ip obet_management {{ {chain} }}"])
+    rule = "ip saddr != { 198.51.100.11, 198.51.100.12, 198.51.100.19, 203.0.113.21 } tcp dport 22 drop"
+    chain = f"chain input {{\ntype filter hook input priority -10\n{rule}\n}}"
+    server.run(["nft", "-f", "-"], input=f"table ip obet_management {{\n{chain}\n}}\n")
     try:
         code, found = promises(served, MANAGED_DEVICE)
     finally:
