@@ -34,17 +34,21 @@ def play_starts(
 ) -> None:
     """What Ansible's callback says of a play; a failure is kept for `current()`, as a callback cannot stop a play."""
     global _failure  # noqa: PLW0603 - see above
-    folder, _failure = estates.folder_among(sources), None
+    # Until it has begun: whatever else is raised in a callback is a warning to Ansible, and the play goes on.
+    _failure = RunError("the run of this play could not begin: Ansible's warning says why")
+    folder = estates.folder_among(sources)
     try:
         if _current is not None:
             _current.end_play()
         if folder is None or purpose is None:
+            _failure = None
             return
         run = _current or open_run(folder)
         known = {device for customer in run.estate.customers.values() for device in customer.devices}
         run.begin_play(
             _purpose(purpose), [host for host in hosts if host in known], read_secrets=read_secrets, lock=lock
         )
+        _failure = None
     except ObetError as error:
         _failure = error
 
