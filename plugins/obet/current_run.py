@@ -44,19 +44,23 @@ def play_starts(
     `temporary` is this process's own folder for what Ansible keeps on the node, beside those of others.
     """
     global _failure  # noqa: PLW0603 - see above
+    # Until it has begun: whatever else is raised in a callback is a warning to Ansible, and the play goes on.
+    _failure = RunError("the run of this play could not begin: Ansible's warning says why")
     if temporary:
         clear_after_the_dead(Path(temporary).parent)
-    folder, _failure = estates.folder_among(sources), None
+    folder = estates.folder_among(sources)
     try:
         if _current is not None:
             _current.end_play()
         if folder is None or purpose is None:
+            _failure = None
             return
         run = _current or open_run(folder)
         known = {device for customer in run.estate.customers.values() for device in customer.devices}
         # A YAML inventory beside the estate's gives names that carry Ansible's tags; plain ones go further.
         devices = [str(host) for host in hosts if host in known]
         run.begin_play(_purpose(purpose), devices, read_secrets=read_secrets, lock=lock)
+        _failure = None
     except ObetError as error:
         _failure = error
     except OSError as error:  # a disk that is full, say

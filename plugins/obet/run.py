@@ -68,9 +68,8 @@ class Run:
             # Before the login: a run that must not be leaves no token behind.
             self.now = _vault_time(Session(self.estate.settings.vault, self.id))
             self.session = self._log_in(credential)
-            self._keeps_account = (
-                self.by != names.REGISTRAR
-            )  # that one reads no secrets, and has a system user of its own
+            # The registrar reads no secrets, and as a system user of its own has no place in this ledger.
+            self._keeps_account = self.by != names.REGISTRAR
             if self._keeps_account:
                 self._begin_account(environment)
         except ObetError:

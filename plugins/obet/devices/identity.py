@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
@@ -55,13 +56,16 @@ class Identity:
             start_new_session=True,
         )
         deadline = time.monotonic() + _AGENT_START
-        while not socket.exists():
+        while True:
+            # Its socket is there before it listens.
+            with suppress(FileNotFoundError, ConnectionRefusedError):
+                asyncio.run(self._add(socket))
+                return agent
             if agent.poll() is not None or time.monotonic() > deadline:
                 agent.kill()
+                agent.wait()
                 raise RunError("ssh-agent did not start: no SSH identity for this run")
             time.sleep(0.01)
-        asyncio.run(self._add(socket))
-        return agent
 
     async def _add(self, socket: Path) -> None:
         async with asyncssh.connect_agent(str(socket)) as client:

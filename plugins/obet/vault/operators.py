@@ -125,9 +125,12 @@ class LoggedIn(msgspec.Struct, frozen=True):
             self.session.renew()
         except (VaultDeniedError, BadRequestError, TokenGoneError):
             raise RunError(_OVER) from None
+        except VaultError as error:  # a 500 as well, when the role that he logged in with is gone
+            raise VaultError(f"the operator's login is not renewed: {error}; {_AGAIN}") from None
 
 
-_OVER = "the operator's login is over, or not from here: `obet login` again, or `obet logout`"
+_AGAIN = "`obet login` again, or `obet logout`"
+_OVER = f"the operator's login is over, or not from here: {_AGAIN}"
 
 
 def logged_in(settings: VaultSettings, run: str, environment: Mapping[str, str]) -> LoggedIn | None:
