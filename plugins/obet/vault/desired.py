@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from obet.defaults import HARD_STOP_DAYS
 from obet.errors import PolicyError
 from obet.model import Address, Estate, Purpose, VaultSettings
 from obet.obligations import Grant
@@ -23,6 +24,7 @@ _MINUTES = 60
 TOKEN_LIFE = 15 * _MINUTES
 RUN_LIFE = 8 * 60 * _MINUTES  # by renewal only: an idle token ends after TOKEN_LIFE
 CERTIFICATE_LIFE = 5 * _MINUTES
+SECRET_ID_LIFE = HARD_STOP_DAYS * 24 * 60 * _MINUTES  # handed out anew by the registrar before that
 # A name that no option has: an empty list would let the caller ask for any. Whoever asks for this one gets it instead
 # of the source addresses, and sshd refuses a certificate with a critical option that it does not know.
 _NO_OPTION = "none@obet"
@@ -242,8 +244,11 @@ def _logins(estate: Estate) -> list[tuple[str, tuple[Address, ...]]]:
 
 def _login(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:
     bound = _bound(policy, addresses)
+    # Should nobody ever run the registrar again, logins end by themselves, and with them what was granted last.
+    life = 0 if policy == names.REGISTRAR else SECRET_ID_LIFE
     # Without addresses of the secret id, only the use of a token is refused, not the login.
-    return {"bind_secret_id": True, "secret_id_bound_cidrs": bound["token_bound_cidrs"], **bound}
+    hosts = bound["token_bound_cidrs"]
+    return {"bind_secret_id": True, "secret_id_bound_cidrs": hosts, "secret_id_ttl": life, **bound}
 
 
 def _bound(policy: str, addresses: Iterable[Address]) -> dict[str, Any]:

@@ -342,6 +342,7 @@ def test_only_work_gets_a_terminal_and_only_the_vantage_point_forwards() -> None
 def test_each_login_role_is_bound_to_its_addresses_at_login_and_at_use(role: str, addresses: list[str]) -> None:
     body = at(f"auth/approle/role/{role}")
     assert body["secret_id_bound_cidrs"] == body["token_bound_cidrs"] == addresses
+    assert body["secret_id_ttl"] == (0 if role == "obet-registrar" else 30 * 86400)
     assert body["bind_secret_id"] is True
     assert body["token_policies"] == [role]
     assert 0 < body["token_ttl"] <= 15 * 60, "an idle token ends in minutes"
