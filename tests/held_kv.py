@@ -19,7 +19,7 @@ class HeldKv:
     settings = settings().vault
 
     def __init__(self) -> None:
-        self.held: dict[str, list[dict[str, Any]]] = {}
+        self.held: dict[str, list[dict[str, Any] | None]] = {}
         self.before_write: Callable[[], None] | None = None
         self.sealed = False
 

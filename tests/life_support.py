@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -114,6 +116,53 @@ def provisioned() -> Iterator[Obet]:
         yield provision(lab)
 
 
+def checks(found: dict[str, Any], proof: str) -> dict[str, dict[str, Any]]:
+    """What `obet verify --json` saw of one proof, by place."""
+    return {check["where"]: check for check in found["seen"] if check["proof"] == proof}
+
+
+def wait_until(claim: Callable[[], bool], seconds: float = 20) -> None:
+    """Looks again and again, and fails when it is not so in time."""
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+class Script:
+    """A program on the control node that goes on at each line that it is sent, and says a line each time."""
+
+    def __init__(self, own: Obet, program: str, *arguments: str) -> None:
+        self._process = own.lab.node1.popen(
+            [sys.executable, "-c", program, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=own.environment,
+        )
+
+    def said(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def go_on(self) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self.said()
+
+    def end(self) -> None:
+        """To its own end: nothing more is sent."""
+        self._process.communicate(timeout=30)
+        assert self._process.returncode == 0
+
+    def __enter__(self) -> Script:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.communicate(timeout=30)
+
+
 @pytest.fixture
 def job(served: Obet) -> Job:
     return Job(served)
@@ -137,13 +186,6 @@ def edited() -> Iterator[Edit]:
         path.write_text(text)
 
 
-def wait_until(claim: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-
-
 def fails_clearly(answer: CompletedProcess[str], code: int, *words: str, secrets: Iterable[str] = ()) -> None:
     """The exit code; one line that says all of it; no traceback, and none of the secrets."""
     said = answer.stdout + answer.stderr
@@ -164,15 +206,20 @@ def recap(output: str) -> dict[str, dict[str, int]]:
 
 
 def promises(own: Obet, *devices: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and answer of `obet verify --json`, as if these tests' own raw requests had not been made.
+    """Exit code and answer of `obet verify --json`, as `verified` makes it."""
+    answer = verified(own, "--json", *devices)
+    return answer.returncode, json.loads(answer.stdout)
+
+
+def verified(own: Obet, *arguments: str) -> CompletedProcess[str]:
+    """`obet verify`, as if these tests' own raw requests had not been made.
 
     That they are found, as reads outside any run, is `test_evidence`'s business.
     """
     log = own.lab.node1.directory / "audit.log"
     with (own.lab.vault.audit_directory / "audit-1.log").open() as lines, log.open("w") as kept:
         kept.writelines(line for line in lines if "x-correlation-id" in line)
-    answer = own.obet("verify", "--json", "--audit", str(log), *devices, check=False)
-    return answer.returncode, json.loads(answer.stdout)
+    return own.obet("verify", "--audit", str(log), *arguments, check=False)
 
 
 def verdict(found: dict[str, Any], name: str) -> dict[str, Any]:

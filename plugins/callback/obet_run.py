@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.callback import CallbackBase
 from obet.current_run import play_ends, play_starts, task_ended, task_starts
 
@@ -37,6 +38,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
             variables["ansible_play_hosts_all"],
             read_secrets=variables.get("obet_read_secrets", False),
             lock=variables.get("obet_lock", True) and not variables["ansible_check_mode"],
+            temporary=constants.DEFAULT_LOCAL_TMP,
         )
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:  # noqa: ARG002 - Ansible passes them

@@ -2,6 +2,7 @@
 """A module that runs on the device: a secret goes into its file and onto no other disk."""
 
 import os
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -46,16 +47,16 @@ def main():  # noqa: ANN201 - runs on the device's own Python, whichever that is
     )
     path, wanted = module.params["path"], (module.params["value"] + "\n").encode()
     new = f"{path}.obet-new"
+    module.add_cleanup_file(new)  # whatever fails, no part of the secret stays beside its file
     try:
-        changed = not os.path.exists(path) or open(path, "rb").read() != wanted  # noqa: PTH110, PTH123, SIM115
+        changed = not Path(path).exists() or Path(path).read_bytes() != wanted
         if changed and not module.check_mode:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(wanted)
                 file.flush()
                 os.fsync(file.fileno())
             module.atomic_move(new, path)
     except OSError as error:
-        module.cleanup(new)
         module.fail_json(msg=f"{path}: cannot be read or written: {error.strerror}")
     if not (changed and module.check_mode):
         changed = module.set_fs_attributes_if_different(module.load_file_common_arguments(module.params), changed)

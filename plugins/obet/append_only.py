@@ -7,7 +7,8 @@ decides who that is, and is this user's alone unless somebody made it otherwise.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -53,17 +54,24 @@ class AppendOnlyFile:
             _sync_folder(self.path.parent)  # or a power cut could lose the file with its name
 
     def last(self) -> bytes | None:
-        """The last whole line; None while there is none."""
-        if not self.path.exists():
-            return None
-        with self.path.open("rb") as file:
-            return _last_line(file)[0]
+        """The last whole line; None while there is none. ObetError when it cannot be read."""
+        with self._reading() as file:
+            return None if file is None else _last_line(file)[0]
 
     def lines(self) -> list[bytes]:
-        """All whole lines; none while there is no file."""
-        if not self.path.exists():
-            return []
-        return self.path.read_bytes().split(b"\n")[:-1]
+        """All whole lines; none while there is no file. ObetError when they cannot be read."""
+        with self._reading() as file:
+            return [] if file is None else file.read().split(b"\n")[:-1]
+
+    @contextmanager
+    def _reading(self) -> Iterator[BufferedReader | None]:
+        try:
+            with self.path.open("rb") as file:
+                yield file
+        except FileNotFoundError:
+            yield None
+        except OSError as error:
+            raise ObetError(f"{self.path}: cannot be read: {error.strerror}") from None
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:

@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # a disk that is full, a file that may not be read: nothing that a traceback would help
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"obet: {ObetError(f'{where}{error.strerror or error}')}", file=sys.stderr)
+        return ObetError.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from obet import estate as estates
 from obet.errors import ObetError, RunError
 from obet.model import Purpose
 from obet.run import Run
+from obet.run_directory import clear_after_the_dead
 
 _current: Run | None = None
 _failure: ObetError | None = None
@@ -30,12 +31,23 @@ def open_run(folder: Path, role: str | None = None, environment: Mapping[str, st
 
 
 def play_starts(
-    sources: Iterable[str], purpose: str | None, hosts: Iterable[str], *, read_secrets: bool, lock: bool
+    sources: Iterable[str],
+    purpose: str | None,
+    hosts: Iterable[str],
+    *,
+    read_secrets: bool,
+    lock: bool,
+    temporary: str | None = None,
 ) -> None:
-    """What Ansible's callback says of a play; a failure is kept for `current()`, as a callback cannot stop a play."""
+    """What Ansible's callback says of a play; a failure is kept for `current()`, as a callback cannot stop a play.
+
+    `temporary` is this process's own folder for what Ansible keeps on the node, beside those of others.
+    """
     global _failure  # noqa: PLW0603 - see above
     # Until it has begun: whatever else is raised in a callback is a warning to Ansible, and the play goes on.
     _failure = RunError("the run of this play could not begin: Ansible's warning says why")
+    if temporary:
+        clear_after_the_dead(Path(temporary).parent)
     folder = estates.folder_among(sources)
     try:
         if _current is not None:
@@ -45,12 +57,15 @@ def play_starts(
             return
         run = _current or open_run(folder)
         known = {device for customer in run.estate.customers.values() for device in customer.devices}
-        run.begin_play(
-            _purpose(purpose), [host for host in hosts if host in known], read_secrets=read_secrets, lock=lock
-        )
+        # A YAML inventory beside the estate's gives names that carry Ansible's tags; plain ones go further.
+        devices = [str(host) for host in hosts if host in known]
+        run.begin_play(_purpose(purpose), devices, read_secrets=read_secrets, lock=lock)
         _failure = None
     except ObetError as error:
         _failure = error
+    except OSError as error:  # a disk that is full, say
+        where = f"{error.filename}: " if error.filename else ""
+        _failure = RunError(f"{where}{error.strerror}: the run cannot begin")
 
 
 def task_starts() -> None:
@@ -70,7 +85,7 @@ def task_ended(host: str, task: str, result: Mapping[str, Any]) -> None:
     """
     if _current is not None and _current.purpose is not None:
         outcome = next((word for word in ("unreachable", "failed", "changed") if result.get(word)), "ok")
-        _current.account.saw(host, task, outcome)
+        _current.account.saw(str(host), str(task), outcome)  # without Ansible's tags
 
 
 def play_ends() -> None:

@@ -43,6 +43,18 @@ def try_own_login(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     return {"outcome": answer.outcome}
 
 
+def try_initial_login(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Sees that the device takes the customer's initial login; DeviceError when it does not, and why."""
+    found, user, password = run.device(device), run.secret(device, "login.user"), run.secret(device, "login.password")
+    login = with_password(device_secrets.Login(user.reveal(), password))
+    answer = asyncio.run(try_login(found, found.addresses.first, found.management[0].port, login))
+    if answer.outcome == "refused":
+        raise DeviceError(f"{device}: refuses the customer's initial login: `obet secret login {device}` takes another")
+    if answer.outcome != "accepted":
+        raise DeviceError(f"{device}: {answer.outcome}: {answer.detail}")
+    return {}
+
+
 def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """Step 3 of the commit protocol: new logins from every node get in, outsiders do not; any doubt is an error."""
     found = run.device(device)

@@ -130,6 +130,8 @@ class Run:
 
     def child(self, device: str) -> Session:
         """The session of this play's purpose for the device's customer; RunError says why there is none."""
+        if device in self._refusals:  # another works on it: nothing is read or written either
+            raise RunError(self._refused(device))
         customer = self.estate.customer_of(device).id
         try:
             return self._children[customer]

@@ -151,6 +151,14 @@ def _made_and_locked(path: Path) -> int:
             os.close(descriptor)
 
 
+def clear_after_the_dead(temporary: Path) -> None:
+    """Removes the temporary folders of Ansible processes that were killed (ansible-local-, PID, eight characters)."""
+    for path in temporary.glob("ansible-local-*"):
+        process = path.name.removeprefix("ansible-local-")[:-8]
+        if process.isdigit() and not Path("/proc", process).exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def base(environment: Mapping[str, str]) -> Path:
     """Where runs of this user have their directories: on tmpfs, for this user alone."""
     folder = Path(environment.get("XDG_RUNTIME_DIR") or f"/dev/shm/obet-{os.getuid()}") / "obet"  # noqa: S108

@@ -1,4 +1,4 @@
-"""Makes an Ansible action plugin of an operation: options in, one call, error translated."""
+"""Between Ansible and the core: an action plugin made of an operation, and what Ansible must be set to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import connection_loader
 
 from obet.current_run import current
-from obet.errors import ObetError
+from obet.errors import ObetError, RunError
 from obet.run import Run
 
 Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
@@ -28,6 +30,7 @@ def action(operation: Operation, *, changes: bool = True) -> type[Any]:
             if changes and self._task.check_mode:
                 return result | {"skipped": True, "msg": "not done in check mode"}
             try:
+                refuse_module_files(task_vars or {})
                 # Ansible's values carry tags of their own; JSON makes plain ones of them.
                 options = json.loads(json.dumps(self._task.args))
                 return result | operation(current(), str((task_vars or {})["inventory_hostname"]), options)
@@ -35,3 +38,16 @@ def action(operation: Operation, *, changes: bool = True) -> type[Any]:
                 raise AnsibleActionFail(str(error)) from error
 
     return ActionModule
+
+
+def refuse_module_files(variables: Mapping[str, Any]) -> None:
+    """RunError where Ansible would write modules, and with them the secrets in their arguments, to files."""
+    connection_loader.get("ssh", class_only=True)  # which makes its settings known
+    pipelined = constants.config.get_config_value(
+        "pipelining", plugin_type="connection", plugin_name="ssh", variables=variables
+    )
+    if constants.DEFAULT_KEEP_REMOTE_FILES or not pipelined:
+        raise RunError(
+            "no secret is given to a task whose module would be written to a file: switch on pipelining, as this "
+            "project's ansible.cfg does, and leave ANSIBLE_KEEP_REMOTE_FILES off"
+        )

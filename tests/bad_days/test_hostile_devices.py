@@ -12,7 +12,7 @@ from lab import Machine, estate
 from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE
 from lab.machine_accounts import reload_sshd
 from lab.provision import Obet
-from life_support import Edit, promises
+from life_support import Edit, promises, verified
 
 _MEMORY = 1024 * 1024 * 1024
 _NAME = {"family": "inet", "table": "\ud800\x1b[2J\x00{{ 7*7 }}", "chain": "x", "expr": [{"dup": {}}]}
@@ -90,7 +90,7 @@ def test_no_template_in_what_a_server_shows_is_ever_evaluated(
     try:
         own = served.lab.node1.run(["ansible-playbook", "-v", str(playbook)], env=served.environment, check=False)
         site = served.play("site", "-v", "--limit", MANAGED_DEVICE, check=False)
-        looked = served.obet("verify", MANAGED_DEVICE, check=False)
+        looked = verified(served, MANAGED_DEVICE)
         replaced("/usr/sbin/nft", f"printf '%s\\033[2J' \"{template}\"; printf '%s' \"{template}\" >&2; exit 1")
         failed = served.play("restrict_access", "-v", "--limit", MANAGED_DEVICE, check=False)
     finally:

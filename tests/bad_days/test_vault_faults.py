@@ -16,7 +16,7 @@ from lab import Machine, VaultServer
 from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE
 from lab.provision import Obet
 from lab.vault_proxy import CUT, Answer, Request, VaultProxy
-from life_support import Edit, Job, administrator, fails_clearly, let_locks_expire, recap
+from life_support import Edit, Job, administrator, fails_clearly, let_locks_expire, recap, verified
 
 # One request of each kind of run, in its middle.
 _PLAY_READS = f"GET kv/data/access/.*{MANAGED_DEVICE}"
@@ -33,7 +33,7 @@ def _apply(own: Obet) -> CompletedProcess[str]:
 
 
 def _verify(own: Obet) -> CompletedProcess[str]:
-    return own.obet("verify", MANAGED_DEVICE, check=False)
+    return verified(own, MANAGED_DEVICE)
 
 
 RUNS = pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_registrar_that_was_cut_off_between_two_writes_makes_the_rest_the_next
     served: Obet, proxied: VaultProxy, edited: Edit
 ) -> None:
     contract = served.estate / "customers" / MANAGED_CUSTOMER / "contract.yml"
-    edited(contract, "kind: managed", "kind: managed\n  ended: 2026-10-30")
+    edited(contract, "kind: managed", "kind: managed\n    ended: 2026-10-30")
     proxied.on("^(POST|PUT|DELETE) (sys/policies|ssh/roles)", lambda _: CUT, after=1)
     fails_clearly(_apply(served), 5, "Vault cannot be reached")
     proxied.forward_all()

@@ -12,7 +12,7 @@ from lab import estate
 from lab.estate import MANAGED_DEVICE
 from lab.impostor import Impostor
 from lab.provision import Obet
-from life_support import Edit, Job, fails_clearly
+from life_support import Edit, Job, fails_clearly, verified
 
 _PORT = 2222
 
@@ -48,7 +48,7 @@ def test_neither_certificate_nor_password_is_offered_to_a_wrong_host_key(
     fails_clearly(with_password, 4, MANAGED_DEVICE, "Host key verification failed", secrets=secrets)
     by_obet = served.play("onboard", "--limit", MANAGED_DEVICE, check=False)
     fails_clearly(by_obet, 2, MANAGED_DEVICE, "wrong host key", "its file pins", secrets=secrets)
-    looked = served.obet("verify", MANAGED_DEVICE, check=False)
+    looked = verified(served, MANAGED_DEVICE)
     fails_clearly(looked, 10, MANAGED_DEVICE, "wrong host key", "its file pins", secrets=secrets)
     assert impostor.connections >= 4, "it was asked, each time"
     assert impostor.offered == []
@@ -64,6 +64,6 @@ def test_the_impostor_would_have_seen_what_it_was_offered(
     password = Job(served).secrets(MANAGED_DEVICE)["login"]["password"]
     assert served.play("configure", "--limit", MANAGED_DEVICE, check=False).returncode == 4
     assert _with_the_password(served, tmp_path).returncode == 4
-    served.obet("verify", MANAGED_DEVICE, check=False)
+    verified(served, MANAGED_DEVICE)
     assert {"user obet", "user obet-read", f"password {password}"} <= set(impostor.offered)
     assert {"certificate for obet", "certificate for obet-read"} <= set(impostor.offered)

@@ -87,7 +87,7 @@ def provision(lab: Lab) -> Obet:
 def _seed_one_who_has_not_agreed(lab: Lab) -> None:
     """A secret that is there and that nobody may read: a refusal of nothing would prove nothing."""
     path = f"kv/data/access/{estate.UNAGREED_CUSTOMER}/{estate.UNAGREED_DEVICE}"
-    data = {"data": {"login": {"user": "setup", "password": "kept from before the agreement"}}}
+    data = {"data": {"login": {"user": "setup", "password": secrets.token_urlsafe(18)}}}
     lab.vault.request("POST", path, data, lab.vault.root_token)
 
 

@@ -177,10 +177,9 @@ def test_vault_holds_neither_secret_nor_grant_any_more(own: Obet) -> None:
 
 def test_verify_does_not_claim_a_removal_that_nobody_saw(own: Obet) -> None:
     """The run that removed our access was cut off before it could say so."""
-    code, found = promises(own, WARRANTY_DEVICE)
+    _, found = promises(own, WARRANTY_DEVICE)  # it fails elsewhere: this file's own reads belong to no run
     ended = verdict(found, "post-warranty")
-    assert code == 0
-    assert ended["holds"] is None
+    assert (ended["holds"], ended["failures"]) == (None, [])
     assert ended["checks"] == 3
     assert ended["missing"] == [
         "our access was removed from the device",

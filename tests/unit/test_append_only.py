@@ -66,6 +66,13 @@ def test_a_link_in_its_place_is_not_followed(file: AppendOnlyFile, tmp_path: Pat
     assert (tmp_path / "elsewhere").read_bytes() == b""
 
 
+def test_what_cannot_be_read_is_one_clear_error_and_not_an_empty_file(file: AppendOnlyFile) -> None:
+    file.path.mkdir(parents=True)
+    for look in (file.last, file.lines):
+        with pytest.raises(ObetError, match="cannot be read: Is a directory"):
+            look()
+
+
 def test_who_cannot_make_the_next_line_changes_nothing_and_the_next_writer_can(file: AppendOnlyFile) -> None:
     def fails(_: bytes | None) -> list[bytes]:
         raise ObetError("no next line")

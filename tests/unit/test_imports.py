@@ -177,8 +177,10 @@ def test_no_module_of_the_core_has_more_than_four_hundred_lines(path: Path) -> N
 
 
 def test_nothing_that_is_shipped_knows_of_the_lab() -> None:
+    """A role's scenario and what its README says of it are for who changes the role: they name the lab."""
     folders = [CHECKOUT / name for name in ("plugins", "roles", "playbooks", "inventories")]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    files = [path for path in files if "molecule" not in path.parts and path.name != "README.md"]
     named = [str(path) for path in files if re.search(rb"\blab\b", path.read_bytes(), re.IGNORECASE)]
     assert len(files) > 50
     assert named == []

@@ -71,11 +71,13 @@ def _read(session: Session, lock: Lock) -> tuple[int, _Entry]:
     answer = session.get(_path(session, lock))
     if answer is None:
         return 0, _NOBODY
+    version = answer["metadata"]["version"]
+    if answer["data"] is None:
+        return version, _NOBODY  # an administrator has deleted it
     try:
-        entry = msgspec.convert(answer["data"], _Entry)
+        return version, msgspec.convert(answer["data"], _Entry)
     except msgspec.ValidationError:
         raise VaultError(f"{lock.device}: its lock in Vault is damaged: an administrator must look at it") from None
-    return answer["metadata"]["version"], entry
 
 
 def _write(session: Session, lock: Lock, version: int) -> Lock:

@@ -120,17 +120,15 @@ class Session:
             return int(self._client.read("sys/health?standbyok=true")["server_time_utc"])
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """What stands at `path`; None when there is nothing."""
-        try:
-            with translated(f"read {path}"):
-                answer = self._client.read(path)
-        except _NothingThereError:
-            return None
+        """What stands at `path`; None when there is nothing. Of what is deleted its `metadata` stands there alone."""
+        with translated(f"read {path}"):
+            answer = _read(self._client, path)
         if answer is None:
             return None
-        if self._notes is not None and path.startswith(f"{self.settings.kv_mount}/data/{names.DEVICE_SECRETS}"):
+        found, secrets = _data(answer), f"{self.settings.kv_mount}/data/{names.DEVICE_SECRETS}"
+        if self._notes is not None and path.startswith(secrets) and found.get("data") is not None:
             self._notes.noted(self.token.accessor, path.partition("?")[0], answer["request_id"])
-        return _data(answer)
+        return found
 
     def list(self, path: str) -> list[str]:
         try:
@@ -200,9 +198,12 @@ def translated(doing: str) -> Iterator[None]:
     except requests.Timeout:
         raise VaultError(f"Vault gives no answer in time: {doing}: is an audit device stalled?") from None
     except (requests.RequestException, OSError) as error:
-        raise VaultError(
-            f"Vault cannot be reached ({type(error).__name__}): {doing}: is it up, and is `vault` in estate.yml right?"
-        ) from None
+        certificate = isinstance(error, requests.exceptions.SSLError)
+        remedy = "is `ca_file` in estate.yml right, and this machine's clock?" if certificate else _NOT_REACHED
+        raise VaultError(f"Vault cannot be reached ({type(error).__name__}): {doing}: {remedy}") from None
+
+
+_NOT_REACHED = "is it up, and is `vault` in estate.yml right?"
 
 
 class _Patience(Retry):
@@ -233,6 +234,14 @@ class _Connection(HTTPAdapter):
             raise
         _Connection.stalled = False
         return answer
+
+
+def _read(client: hvac.Client, path: str) -> Any:
+    try:
+        return client.adapter.get(f"/v1/{path}")
+    except InvalidPath as error:  # 404 as well for a deleted version, whose number the next writer has to name
+        deleted = ((error.json or {}).get("data") or {}).get("metadata")
+        return error.json if deleted else None
 
 
 def _client(settings: VaultSettings, run_id: str) -> hvac.Client:

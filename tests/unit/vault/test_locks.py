@@ -111,6 +111,12 @@ def test_a_run_that_has_it_already_may_take_it_again(kv: HeldKv) -> None:
     assert acquire(kv, "run-1").number > first.number
 
 
+def test_a_lock_that_an_administrator_deleted_is_free_and_its_number_grows_on(kv: HeldKv) -> None:
+    held = acquire(kv, "run-1")
+    kv.held[PATH][-1] = None  # as a KV's delete leaves it: the version, without its data
+    assert acquire(kv, "run-2").number > held.number
+
+
 def test_a_vault_that_does_not_answer_is_its_own_error_and_no_lock(kv: HeldKv) -> None:
     kv.before_write = lambda: setattr(kv, "sealed", True)
     with pytest.raises(VaultError, match="sealed"):
