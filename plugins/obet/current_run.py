@@ -64,7 +64,8 @@ def play_starts(
     except ObetError as error:
         _failure = error
     except OSError as error:  # a disk that is full, say
-        _failure = RunError(f"{error.filename}: {error.strerror}: the run cannot begin")
+        where = f"{error.filename}: " if error.filename else ""
+        _failure = RunError(f"{where}{error.strerror}: the run cannot begin")
 
 
 def task_starts() -> None:
