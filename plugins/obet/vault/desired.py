@@ -82,6 +82,9 @@ def _operators(estate: Estate) -> Iterable[Resource]:
         # Lockout would let anybody keep an operator out; a guess needs the second factor as well.
         config = {"user_lockout_config": {"user_lockout_disable": True}}
         yield Resource("auth", vault.operators_mount, {"type": "userpass", "config": config})
+        # A right guess is told from a wrong one, wherever it comes from: so they come slowly.
+        slowly = {"path": f"auth/{vault.operators_mount}/", "rate": _LOGINS_A_SECOND}
+        yield Resource("plain", f"{_RATE_LIMIT}/{names.SECOND_FACTOR}", slowly)
         whom = {"mount": vault.operators_mount, "operators": people["userpass"]}
         yield Resource("second-factor", names.SECOND_FACTOR, whom)
     for name in people.get("oidc", ()):  # a role each: the registrar can shut one out without letting another in
@@ -106,6 +109,8 @@ def _operators(estate: Estate) -> Iterable[Resource]:
         yield Resource("plain", f"auth/token/roles/{names.OPERATOR}", own)
 
 
+_RATE_LIMIT = "sys/quotas/rate-limit"
+_LOGINS_A_SECOND = 2  # from one address
 _OIDC_CLAIM = "preferred_username"
 _OIDC_REDIRECT = "http://localhost:8250/oidc/callback"  # what `vault login -method=oidc` listens on
 
@@ -225,6 +230,7 @@ def _keeping_operators(vault: VaultSettings) -> dict[str, list[str]]:
         f"sys/leases/revoke-prefix/auth/{vault.operators_mount}/login/*": ["sudo", "update"],
         f"auth/{vault.oidc_mount}/role": ["list"],
         f"auth/{vault.oidc_mount}/role/{names.operator('*')}": ["read", "delete"],
+        f"{_RATE_LIMIT}/{names.SECOND_FACTOR}": ["read"],
         "identity/mfa/method/totp": ["list"],
         "identity/mfa/method/totp/*": ["read"],
         f"identity/mfa/login-enforcement/{names.SECOND_FACTOR}": ["read"],
