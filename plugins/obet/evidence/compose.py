@@ -14,7 +14,7 @@ import msgspec
 
 from obet.errors import RunError
 from obet.evidence.addresses import Addressees
-from obet.evidence.promises import PROOFS, Check, verdicts
+from obet.evidence.promises import LEDGER, PROOFS, Check, verdicts
 from obet.evidence.report import (
     CustomerPart,
     DevicePart,
@@ -64,7 +64,7 @@ def compose(
     found = sorted(looks, key=lambda look: look.at)
     kept, hidden = _latest(found), Addressees(estate)
     owners = {device: customer.id for customer in estate.customers.values() for device in customer.devices}
-    places = {*owners, *estate.customers}
+    places = {*owners, *estate.customers, LEDGER}
     here: defaultdict[str, list[_Checked]] = defaultdict(list)
     for look, check in kept:
         here[check.where].append((look, check))
@@ -76,7 +76,7 @@ def compose(
         _customer(
             estate.customers[name],
             ids,
-            [pair for place in (name, *ids) for pair in here.get(place, ())],
+            [pair for place in (name, *ids, LEDGER) for pair in here.get(place, ())],
             duties[name],
             at,
             hidden,

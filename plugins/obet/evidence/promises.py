@@ -57,6 +57,10 @@ PROOFS: dict[str, tuple[str, ...]] = {
 }
 
 
+# A place that is no device: what is seen there counts for every customer.
+LEDGER = "ledger"
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at: passed, failed, or (None) could not be decided, and why."""
 

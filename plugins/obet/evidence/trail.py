@@ -12,7 +12,7 @@ import msgspec
 
 from obet.errors import ObetError
 from obet.evidence.ledger import Line, damage
-from obet.evidence.promises import Check
+from obet.evidence.promises import LEDGER, Check
 from obet.evidence.reconciliation import Judged, reconcile, shortened, unlogged
 from obet.model import Estate
 from obet.run import Run
@@ -42,9 +42,9 @@ def trail(run: Run, devices: Sequence[str], audit_log: Path | None) -> list[Chec
         vouched = checkpoint.read(run.session)
         lines = run.ledger.lines()
     except ObetError as error:
-        return [_check(LEDGER_IS_WHOLE, "ledger", False, str(error))]
+        return [_check(LEDGER_IS_WHOLE, LEDGER, False, str(error))]
     wrong = [*damage(lines), *filter(None, [shortened(lines, vouched)])]
-    whole = _check(LEDGER_IS_WHOLE, "ledger", not wrong, "; ".join(wrong[:_SHOWN]) or f"{len(lines)} lines")
+    whole = _check(LEDGER_IS_WHOLE, LEDGER, not wrong, "; ".join(wrong[:_SHOWN]) or f"{len(lines)} lines")
     return [whole, *_reads(run, lines, reached, devices, told)]
 
 

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from obet.errors import RunError
 from obet.evidence.compose import compose
-from obet.evidence.promises import PROOFS, Check, verdicts
+from obet.evidence.promises import LEDGER, PROOFS, Check, verdicts
 from obet.evidence.report import CustomerPart, Look, Promise, Report, TimelineEntry
 from obet.model import Estate
 from obet.vault.audit import SecretRead
@@ -60,6 +60,16 @@ def test_a_promise_holds_for_the_customer_whose_checks_passed_and_for_no_other()
     report = told(look(*all_of("fixed-ip"), *all_of("fixed-ip", SECOND_DEVICE)))
     assert promise(report, "fixed-ip").holds is True
     assert promise(report, "fixed-ip", OTHER_CUSTOMER).holds is None
+
+
+def test_what_was_seen_of_the_ledger_counts_for_every_customer() -> None:
+    whole = "the ledger of runs is whole"
+    own = [c for device in (DEVICE, SECOND_DEVICE) for c in all_of("fixed-ip", device) if c.proof != whole]
+    assert promise(told(look(*own)), "fixed-ip").holds is None
+    assert promise(told(look(*own, check("fixed-ip", whole, LEDGER))), "fixed-ip").holds is True
+    damaged = told(look(*own, check("fixed-ip", whole, LEDGER, passed=False)))
+    assert promise(damaged, "fixed-ip").holds is False
+    assert promise(damaged, "fixed-ip", OTHER_CUSTOMER).holds is False
 
 
 def test_it_is_not_shown_while_one_device_that_it_is_due_for_was_not_looked_at() -> None:
