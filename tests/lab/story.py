@@ -244,7 +244,7 @@ def main() -> int:
     timeline = Timeline()
     timeline.act("A lab of its own: a Vault with TLS, two execution nodes, two outsiders, servers, the customer's host")
     with Lab.up(f"demo{os.getpid()}", owner_pid=os.getpid()) as lab:
-        story = Story(lab, provision(lab), timeline)
+        story = Story(lab, provision(lab, [WARRANTY_DEVICE]), timeline)
         try:
             story.tell()
         finally:
