@@ -50,7 +50,9 @@ def trail(run: Run, devices: Sequence[str], audit_log: Path | None) -> list[Chec
 
 def readable_logs(estate: Estate) -> list[Path]:
     """Those of Vault's audit logs that can be read here: none where Vault is on another host."""
-    return [path for path in map(Path, estate.settings.vault.audit_files) if os.access(path, os.R_OK)]
+    return [
+        path for path in map(Path, estate.settings.vault.audit_files) if path.is_file() and os.access(path, os.R_OK)
+    ]
 
 
 class _Told(msgspec.Struct):
@@ -65,6 +67,9 @@ class _Told(msgspec.Struct):
 def _told(logs: Sequence[Path], run: str) -> _Told:
     told = _Told(wrong="" if logs else "Vault's audit log cannot be read here: give it with --audit FILE")
     for path in logs:
+        if path.exists() and not path.is_file():
+            told.wrong = f"{path}: is no plain file"  # a pipe would be waited for without end
+            continue
         try:
             with path.open(encoding="utf-8", errors="replace") as log:
                 told.reads |= {read.request: read for read in secret_reads(_noticed(told, log, run))}

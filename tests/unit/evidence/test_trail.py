@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -179,3 +180,12 @@ def test_a_damaged_ledger_fails_and_a_cut_one_as_well(scene: Scene) -> None:
     assert scene.checks()["ledger"][0] is False
     scene.ledger.path.unlink()
     assert scene.checks()["ledger"] == (False, "4 lines are cut off at its end")
+
+
+def test_a_pipe_in_a_logs_place_is_not_waited_for(scene: Scene, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.log"
+    os.mkfifo(pipe)
+    assert scene.checks(pipe)[DEVICE] == (None, f"{pipe}: is no plain file")
+    scene.logs[0].unlink()
+    os.mkfifo(scene.logs[0])
+    assert scene.checks()[DEVICE] == (True, "1 reads by 1 runs")
