@@ -89,6 +89,6 @@ def test_a_device_of_a_platform_that_is_not_served_fails_in_one_line_and_the_oth
         assert counts[UNAGREED_DEVICE]["failed"] == 0
         assert line in answer.stdout + answer.stderr
     _, found = promises(provisioned, SHARED_DEVICE)
-    (seen,) = [check["seen"] for check in found["seen"] if check["promise"] == "fixed-ip"]
-    assert seen.startswith(line)
+    (served,) = [c["seen"] for c in found["seen"] if c["proof"] == "the device's own rules let no other source match"]
+    assert served.startswith(line)
     assert verdict(found, "fixed-ip")["holds"] is None

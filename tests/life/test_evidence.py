@@ -23,7 +23,6 @@ from life_support import (
     administrator,
     checks,
     new_lab,
-    promises,
     secret_path,
     verdict,
     wait_until,
@@ -72,6 +71,12 @@ def seen(own: Obet, proof: str = BELONGS, device: str = MANAGED_DEVICE) -> tuple
     return check["passed"], check["seen"]
 
 
+def proofs(own: Obet, *devices: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and answer of `obet verify --json`, with these tests' own raw requests found as what they are."""
+    answer = own.obet("verify", "--json", *devices, check=False)
+    return answer.returncode, json.loads(answer.stdout)
+
+
 def directories(own: Obet) -> list[Path]:
     return [*(own.lab.node1.directory / "run" / "obet").iterdir()]
 
@@ -81,7 +86,7 @@ def directories(own: Obet) -> list[Path]:
 
 def test_each_read_of_each_playbook_is_accounted_for_and_the_promise_holds(working: Obet) -> None:
     working.play("site", "--limit", ADMINISTERED)
-    code, found = promises(working, MANAGED_DEVICE, WARRANTY_DEVICE)
+    code, found = proofs(working, MANAGED_DEVICE, WARRANTY_DEVICE)
     assert code == 0
     assert verdict(found, "fixed-ip")["holds"] is True
     for device in (MANAGED_DEVICE, WARRANTY_DEVICE):
@@ -89,7 +94,7 @@ def test_each_read_of_each_playbook_is_accounted_for_and_the_promise_holds(worki
         assert check["passed"] is True
         assert int(check["seen"].split()[0]) > 5
     # What that verify read itself is judged by the next.
-    assert promises(working, MANAGED_DEVICE, WARRANTY_DEVICE)[0] == 0
+    assert proofs(working, MANAGED_DEVICE, WARRANTY_DEVICE)[0] == 0
 
 
 def test_the_ledger_tells_who_what_and_why_by_ids_and_no_secret_and_no_task(working: Obet) -> None:
@@ -274,22 +279,22 @@ def test_an_edited_line_is_found(working: Obet) -> None:
         return lambda whole: [*whole[:2], whole[2].replace(of, to), *whole[3:]]
 
     rewritten(working, edit(old, new))
-    code, found = promises(working, MANAGED_DEVICE)
+    code, found = proofs(working, MANAGED_DEVICE)
     rewritten(working, edit(new, old))
     assert code == 10
     assert verdict(found, "fixed-ip")["holds"] is False
     assert checks(found, WHOLE)["ledger"]["seen"] == "line 3 was edited"
-    assert promises(working, MANAGED_DEVICE)[0] == 0
+    assert proofs(working, MANAGED_DEVICE)[0] == 0
 
 
 def test_a_line_that_was_cut_out_of_the_middle_is_found(working: Obet) -> None:
     cut = ledger_file(working).read_bytes().splitlines(keepends=True)[4]
     rewritten(working, lambda whole: whole[:4] + whole[5:])
-    code, found = promises(working, MANAGED_DEVICE)
+    code, found = proofs(working, MANAGED_DEVICE)
     rewritten(working, lambda whole: [*whole[:4], cut, *whole[4:]])
     assert code == 10
     assert "line 5 does not follow the one before it" in checks(found, WHOLE)["ledger"]["seen"]
-    assert promises(working, MANAGED_DEVICE)[0] == 0
+    assert proofs(working, MANAGED_DEVICE)[0] == 0
 
 
 # Reads that belong to no run
@@ -406,7 +411,7 @@ def finished_run(own: Obet) -> str:
 
 def test_a_read_outside_any_run_is_flagged_and_names_the_device(working: Obet) -> None:
     stray(working, MANAGED_DEVICE, "")
-    code, found = promises(working, MANAGED_DEVICE, WARRANTY_DEVICE)
+    code, found = proofs(working, MANAGED_DEVICE, WARRANTY_DEVICE)
     assert code == 10
     assert verdict(found, "fixed-ip")["holds"] is False
     (failure,) = verdict(found, "fixed-ip")["failures"]
@@ -484,7 +489,7 @@ def test_a_tail_that_was_cut_off_is_found_and_stays_found_whatever_runs_afterwar
     first = seen(working, WHOLE)
     assert first[0] is False
     working.play("verify_access", "--limit", MANAGED_DEVICE)
-    code, found = promises(working, MANAGED_DEVICE)
+    code, found = proofs(working, MANAGED_DEVICE)
     assert code == 10
     assert checks(found, WHOLE)["ledger"]["passed"] is False
     assert "is not the one that Vault vouches for" in checks(found, WHOLE)["ledger"]["seen"]
