@@ -202,15 +202,21 @@ def test_vaults_own_rate_limit_ends_the_run_in_one_line(served: Obet, admin: str
 
 
 def test_a_registrar_that_was_cut_off_between_two_writes_makes_the_rest_the_next_time(
-    served: Obet, proxied: VaultProxy, edited: Edit
+    served: Obet, proxied: VaultProxy
 ) -> None:
     contract = served.estate / "customers" / MANAGED_CUSTOMER / "contract.yml"
-    edited(contract, "kind: managed", "kind: managed\n    ended: 2026-10-30")
-    proxied.on("^(POST|PUT|DELETE) (sys/policies|ssh/roles)", lambda _: CUT, after=1)
-    fails_clearly(_apply(served), 5, "Vault cannot be reached")
-    proxied.forward_all()
-    assert "nothing to do" not in _apply(served).stdout
-    assert "nothing to do" in _apply(served).stdout
+    text = contract.read_text()
+    assert "kind: managed" in text
+    contract.write_text(text.replace("kind: managed", "kind: managed\n    ended: 2026-10-30"))
+    try:
+        proxied.on("^(POST|PUT|DELETE) (sys/policies|ssh/roles)", lambda _: CUT, after=1)
+        fails_clearly(_apply(served), 5, "Vault cannot be reached")
+        proxied.forward_all()
+        assert "nothing to do" not in _apply(served).stdout
+        assert "nothing to do" in _apply(served).stdout
+    finally:
+        contract.write_text(text)
+    assert _apply(served).returncode == 0
 
 
 def test_a_vault_that_is_sealed_between_the_servers_new_password_and_its_record_loses_neither(
