@@ -64,15 +64,18 @@ class Run:
         credential = None if self._operator else credentials.load(credentials.directory(environment), self.by)
         self._place = RunDirectory.make(environment, self.id)
         self.account = Account(self.ledger, self._place, Doer(run=self.id, node=self.node, by=self.by))
+        self.session = Session(self.estate.settings.vault, self.id)
         try:
             # Before the login: a run that must not be leaves no token behind.
-            self.now = _vault_time(Session(self.estate.settings.vault, self.id))
+            self.now = _vault_time(self.session)
             self.session = self._log_in(credential)
             # The registrar reads no secrets, and as a system user of its own has no place in this ledger.
             self._keeps_account = self.by != names.REGISTRAR
             if self._keeps_account:
                 self._begin_account(environment)
         except ObetError:
+            with suppress(VaultError):
+                self.session.close()
             self._place.remove()
             raise
         self.identity = Identity()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,16 @@ def full(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", place], check=True)
 
 
+def _left_logged_in(own: Obet) -> set[str]:
+    """Runs that Vault has seen log in and not revoke their own token (tests' raw logins name no run)."""
+    seen: dict[str, set[str]] = {"auth/approle/login": set(), "auth/token/revoke-self": set()}
+    for line in (own.lab.vault.audit_directory / "audit-1.log").read_text().splitlines():
+        entry = json.loads(line)
+        if entry["type"] == "response" and entry["request"]["path"] in seen and not entry.get("error"):
+            seen[entry["request"]["path"]].update(entry["request"].get("headers", {}).get("x-correlation-id", ()))
+    return seen["auth/approle/login"] - seen["auth/token/revoke-self"]
+
+
 def _run(own: Obet, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return own.lab.node1.run(command, env=own.environment | environment, check=False, timeout=120)
 
@@ -58,6 +69,7 @@ def test_a_node_whose_disk_is_full_changes_nothing_on_a_device(
     assert looked.returncode in {1, 9}
     assert len(looked.stderr.splitlines()) == 1
     assert server.run(_RULES).stdout == before
+    assert _left_logged_in(served) == set()
 
 
 @pytest.mark.parametrize(("shift", "says"), [("+1d", "this machine's clock is"), ("-1d", "this machine's clock")])
