@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ObetError as error:
         print(f"obet: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return 130  # as shells say of what SIGINT ended
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -81,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap = _command(
         vault,
         "bootstrap",
-        "an administrator's first set-up; the token comes on standard input",
+        "an administrator's first set-up; his token is asked for, or comes as a line of standard input",
         "vault print token | obet vault bootstrap --revoke-token",
         function="vault_bootstrap",
     )
@@ -129,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     login = _command(
         secret,
         "login",
-        "take the customer's initial login; the password comes on standard input",
+        "take the customer's initial login; the password is asked for, or comes as a line of standard input",
         "obet secret login d-3f8k2m9q0t --user setup",
         function="secret_login",
     )

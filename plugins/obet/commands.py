@@ -9,6 +9,7 @@ import uuid
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from getpass import getpass
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from obet.errors import ObetError, ProofError, RunError, printable
 from obet.evidence.promises import Check, as_json, verdicts
 from obet.evidence.verification import open_verifier
 from obet.evidence.verification import verify as look
-from obet.model import AccountName, Purpose
+from obet.model import AccountName, Device, Estate, Purpose
 from obet.obligations import Expiry, Obligation, obligations, warnings
 from obet.plan import customer_key, device_plan
 from obet.progress import Progress
@@ -75,9 +76,7 @@ def plan(options: Namespace) -> int:
     """A look without Vault: the CA's key and our source address are left to the run that applies."""
     estate = estates.load(options.estate)
     found = obligations(estate, options.at or datetime.now(UTC))
-    devices = {device.id: device for customer in estate.customers.values() for device in customer.devices.values()}
-    for unknown in set(options.devices) - set(devices):
-        raise RunError(f"{unknown}: is no device of this estate")
+    devices = _devices(estate, options.devices)
     plans = [
         device_plan(estate, devices[name], found, granted=(), ca_public_key="", our_source=None, done={}).variables()
         for name in options.devices or devices
@@ -90,6 +89,14 @@ def plan(options: Namespace) -> int:
         )
         print(one["management"]["text"])
     return 0
+
+
+def _devices(estate: Estate, wanted: Iterable[str]) -> dict[str, Device]:
+    """All devices by id; RunError when one that is wanted is not among them."""
+    devices = {device.id: device for customer in estate.customers.values() for device in customer.devices.values()}
+    for unknown in set(wanted) - set(devices):
+        raise RunError(f"{unknown}: is no device of this estate")
+    return devices
 
 
 def verify(options: Namespace) -> int:
@@ -131,10 +138,7 @@ def print_promises(checks: Sequence[Check]) -> None:
 def vault_bootstrap(options: Namespace) -> int:
     """With an administrator's token, from standard input: never in arguments or environment."""
     estate = estates.load(options.estate)
-    token = sys.stdin.readline().strip()
-    if not token:
-        raise RunError("no token on standard input: pipe an administrator's token in")
-    session = Session(estate.settings.vault, str(uuid.uuid4()), Token(token))
+    session = Session(estate.settings.vault, str(uuid.uuid4()), Token(asked("Administrator's token: ")))
     try:
         changes = [change for change in _difference(session, desired(estate, ())) if change.base]
         _apply(session, changes)
@@ -225,9 +229,8 @@ def secret_login(options: Namespace) -> int:
         user = msgspec.convert(options.user, AccountName)
     except msgspec.ValidationError:
         raise RunError("--user: is no account's name: a-z, 0-9, _ and - only") from None
-    password = sys.stdin.readline().rstrip("\n")
-    if not password:
-        raise RunError("no password on standard input")
+    _devices(estates.load(options.estate), [options.device])  # before anybody types a password for nothing
+    password = asked(f"Password of {user} on {options.device}: ")
     run = open_run(options.estate)
     try:
         customer = run.estate.customer_of(run.device(options.device).id).id
@@ -266,14 +269,24 @@ def _confirm(run: Run, device: str) -> None:
 
 def audit(options: Namespace) -> int:
     try:
-        with options.file.open() as lines:
+        with options.file.open(encoding="utf-8") as lines:
             reads = [read for read in secret_reads(lines) if options.run in {None, read.run}]
     except OSError as error:
         raise ObetError(f"{options.file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ObetError(f"{options.file}: is no audit log: not UTF-8") from None
     if options.json:
         return _print_json(msgspec.to_builtins(reads))
     rows = [(r.at[:19], "refused" if r.refused else "read", r.path, r.purpose, r.address, r.run) for r in reads]
     return _print_table(("TIME", "ANSWER", "PATH", "PURPOSE", "FROM", "RUN"), rows)
+
+
+def asked(prompt: str) -> str:
+    """A secret, from a person without echo, else a line of standard input."""
+    answer = getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not answer:
+        raise RunError(f"no answer to {prompt.rstrip(': ')!r} on standard input")
+    return answer
 
 
 def tell(options: Namespace, text: str, **facts: Any) -> None:

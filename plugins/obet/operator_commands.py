@@ -6,10 +6,9 @@ import os
 import sys
 import uuid
 from argparse import Namespace
-from getpass import getpass
 
 from obet import estate as estates
-from obet.commands import tell
+from obet.commands import asked, tell
 from obet.errors import RunError
 from obet.vault import operators
 from obet.vault.session import Session, Token
@@ -22,12 +21,12 @@ def login(options: Namespace) -> int:
     session = Session(settings, str(uuid.uuid4()))
     operators.place(os.environ)  # before anybody types a password for nothing
     if options.token:
-        session.token = Token(_asked("Token: "))
+        session.token = Token(asked("Token: "))
     elif not options.name:
         raise RunError("say who you are: obet login NAME")
     else:
         operators.require_named(estate, options.name)
-        operators.log_in(session, options.name, _asked("Password: "), _asked("Code: "))
+        operators.log_in(session, options.name, asked("Password: "), asked("Code: "))
     name = operators.name_of(session)
     # Whoever was logged in here before; it may be this very token.
     operators.end(settings, session.run_id, os.environ, but=session.token.value)
@@ -47,16 +46,8 @@ def logout(options: Namespace) -> int:
 def vault_operator(options: Namespace) -> int:
     """An administrator's: his token and the operator's new password come on standard input, a line each."""
     estate = estates.load(options.estate)
-    session = Session(estate.settings.vault, str(uuid.uuid4()), Token(_asked("Administrator's token: ")))
-    address = operators.enrol(session, estate, options.name, _asked(f"New password of {options.name}: "))
+    session = Session(estate.settings.vault, str(uuid.uuid4()), Token(asked("Administrator's token: ")))
+    address = operators.enrol(session, estate, options.name, asked(f"New password of {options.name}: "))
     tell(options, address, operator=options.name, second_factor=address)
     print(f"{options.name} adds this to his authenticator; it is not shown again", file=sys.stderr)
     return 0
-
-
-def _asked(prompt: str) -> str:
-    """From a person without echo, else a line of standard input."""
-    answer = getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    if not answer:
-        raise RunError(f"no answer to {prompt.rstrip(': ')!r} on standard input")
-    return answer

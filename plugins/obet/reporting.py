@@ -120,8 +120,13 @@ def _write(place: Path | None, text: str) -> None:
         return
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, delete=False) as file:
-            file.write(text)
-        Path(file.name).replace(place)
+            try:
+                file.write(text)
+                file.flush()
+                Path(file.name).replace(place)
+            except OSError:
+                Path(file.name).unlink()
+                raise
     except OSError as error:
         raise ObetError(f"{place}: cannot be written: {error.strerror}") from None
     print(f"{place}: written", file=sys.stderr)

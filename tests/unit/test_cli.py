@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import pty
 import re
 import shlex
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -285,6 +290,63 @@ def test_an_audit_log_that_cannot_be_read_is_exit_1_and_one_line(
     code, out, error = run(capsys, "audit", str(tmp_path / "nowhere.log"))
     assert (code, out) == (1, "")
     assert error == f"obet: {tmp_path}/nowhere.log: cannot be read: No such file or directory\n"
+
+
+def test_what_is_no_text_is_no_audit_log_and_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(b"\x7fELF\xd0\xff\n")
+    assert run(capsys, "audit", str(log)) == (1, "", f"obet: {log}: is no audit log: not UTF-8\n")
+
+
+def test_an_interrupted_command_is_exit_130_and_no_traceback(tmp_path: Path) -> None:
+    pipe = tmp_path / "audit.log"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "obet.cli", "--estate", str(EXAMPLE), "audit", str(pipe)]
+    # The pipe is open when its other end is: the command reads.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process, pipe.open("w"):
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "prompt"),
+    [
+        (("secret", "login", WARRANTY_DEVICE, "--user", "setup"), f"Password of setup on {WARRANTY_DEVICE}: "),
+        (("vault", "bootstrap"), "Administrator's token: "),
+    ],
+    ids=["password", "token"],
+)
+def test_a_secret_that_a_person_types_is_asked_for_and_not_shown(
+    tmp_path: Path, words: tuple[str, ...], prompt: str
+) -> None:
+    terminal, inner = pty.openpty()
+    environment = os.environ | {"OBET_CREDENTIALS_DIRECTORY": str(tmp_path)}
+    command = [sys.executable, "-m", "obet.cli", "--estate", str(EXAMPLE), *words]
+    with subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True, env=environment):
+        os.close(inner)
+        shown = read_until(terminal, prompt)
+        os.write(terminal, b"a-typed-secret\n")
+        shown += read_until(terminal, "obet: ")
+    os.close(terminal)
+    assert prompt in shown
+    assert "typed" not in shown
+
+
+def read_until(terminal: int, words: str) -> str:
+    """What a program shows on its terminal, up to these words or to its end."""
+    shown = ""
+    while words not in shown:
+        try:
+            shown += os.read(terminal, 4096).decode()
+        except OSError:  # the program has ended
+            break
+    return shown
+
+
+def test_a_device_that_is_none_is_said_before_a_password_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = run(capsys, "secret", "login", "d-0000000000", "--user", "setup")
+    assert answer == (9, "", "obet: d-0000000000: is no device of this estate\n")
 
 
 def test_a_reader_who_goes_away_is_no_traceback() -> None:

@@ -164,3 +164,12 @@ def test_a_place_that_cannot_be_written_and_a_device_that_is_none_are_one_line(
     place = tmp_path / "none" / "report.html"
     assert run(capsys, "--output", place) == (1, "", f"obet: {place}: cannot be written: No such file or directory\n")
     assert run(capsys, "d-0000000000") == (9, "", "obet: d-0000000000: is no device of this estate\n")
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    place = tmp_path / "report.html"
+    place.mkdir()
+    assert run(capsys, "--output", place) == (1, "", f"obet: {place}: cannot be written: Is a directory\n")
+    assert list(tmp_path.iterdir()) == [place]
