@@ -88,15 +88,10 @@ class Run:
         return Session.login(self.estate.settings.vault, self.id, credential, self.account)
 
     def _begin_account(self, environment: Mapping[str, str]) -> None:
-        try:
-            for left in left_behind(environment):
-                self.account.tell_of(left)
-                left.remove()
-            self.account.began(self.session.token)
-        except ObetError:  # what cannot be put on record keeps no token either
-            with suppress(VaultError):
-                self.session.close()
-            raise
+        for left in left_behind(environment):
+            self.account.tell_of(left)
+            left.remove()
+        self.account.began(self.session.token)
 
     @property
     def directory(self) -> Path:

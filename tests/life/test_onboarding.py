@@ -163,7 +163,7 @@ def test_a_runs_token_is_revoked_when_it_ends(served: Obet) -> None:
 
 def test_a_play_that_goes_on_gets_new_certificates_and_the_old_tokens_work_to_their_end(served: Obet) -> None:
     script = (
-        "import os, time\nfrom pathlib import Path\nfrom obet.model import Purpose\nfrom obet.run import open_run\n"
+        "import os\nfrom pathlib import Path\nfrom obet.current_run import open_run\nfrom obet.model import Purpose\n"
         "run = open_run(Path(os.environ['OBET_ESTATE']))\n"
         f"run.begin_play(Purpose.TECHNICAL, ['{WARRANTY_DEVICE}'], read_secrets=False)\n"
         f"first, child = run.certificate('{WARRANTY_DEVICE}').line, run.child('{WARRANTY_DEVICE}')\n"

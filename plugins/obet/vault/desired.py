@@ -110,7 +110,7 @@ def _operators(estate: Estate) -> Iterable[Resource]:
 
 
 _RATE_LIMIT = "sys/quotas/rate-limit"
-_LOGINS_A_SECOND = 2  # from one address
+_LOGINS_A_SECOND = 5  # from one address
 _OIDC_CLAIM = "preferred_username"
 _OIDC_REDIRECT = "http://localhost:8250/oidc/callback"  # what `vault login -method=oidc` listens on
 
