@@ -13,6 +13,14 @@ from pathlib import Path
 from obet.errors import ObetError
 from obet.model import Moment
 
+_EXAMPLES = """\
+examples:
+  obet due --at 2027-01-01        what must hold then, and why
+  obet vault apply                the registrar opens and closes what contracts and clock call for
+  obet login op1                  you, on this node; then ansible-playbook playbooks/site.yml
+  obet verify --json > verify.json
+  obet report --from verify.json --output report.html
+"""
 _EXIT_CODES = """\
 exit codes:
   0 done   1 another error   2 wrong usage, or there is drift   3 estate   4 unsafe policy
@@ -49,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="obet",
         description="Promises about customers' access and data, as facts on the devices and in Vault, with proof.",
-        epilog=_EXIT_CODES,
+        epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     default = os.environ.get("OBET_ESTATE")
