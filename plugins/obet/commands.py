@@ -18,12 +18,12 @@ from obet import estate as estates
 from obet.current_run import open_run
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
-from obet.errors import ObetError, ProofError, RunError, printable
+from obet.errors import EstateError, ObetError, ProofError, RunError, printable
 from obet.evidence.promises import Check, as_json, verdicts
 from obet.evidence.verification import open_verifier
 from obet.evidence.verification import verify as look
 from obet.model import AccountName, Device, Estate, Purpose
-from obet.obligations import Expiry, Obligation, obligations, warnings
+from obet.obligations import Expiry, Obligation, grants, obligations, warnings
 from obet.plan import customer_key, device_plan
 from obet.progress import Progress
 from obet.run import Run
@@ -186,10 +186,23 @@ def vault_plan(options: Namespace) -> int:
 
 
 def vault_apply(options: Namespace) -> int:
-    """The registrar's run. What only an administrator may mend is reported as drift, and nothing of it is touched."""
-    run = open_run(options.estate, names.REGISTRAR)
+    """The registrar's run. What only an administrator may mend is reported as drift, and nothing of it is touched.
+
+    While a contract or the journal cannot be read it opens nothing, and still closes what the others' contracts end.
+    """
     try:
-        changes = _difference(run.session, desired(run.estate, run.grants()))
+        run = open_run(options.estate, names.REGISTRAR)
+    except EstateError:
+        estate, unread = estates.load_readable(options.estate)
+        _only_close(open_run(options.estate, names.REGISTRAR, estate=estate), unread)
+        raise
+    try:
+        granted = run.grants()
+    except ObetError:
+        _only_close(run)
+        raise
+    try:
+        changes = _difference(run.session, desired(run.estate, granted))
         _apply(run.session, [change for change in changes if not change.base])
         near = warnings(run.obligations(), run.now, run.journal.ended())
     finally:
@@ -200,6 +213,18 @@ def vault_apply(options: Namespace) -> int:
         _print_warnings(near)
         _print_changes(changes, "made")
     return _DRIFT if any(change.base for change in changes) else 0
+
+
+def _only_close(run: Run, unread: Iterable[str] = ()) -> None:
+    """Grants that nothing calls for any more, but for those of customers whose contract was not read."""
+    try:
+        changes = _difference(run.session, desired(run.estate, grants(run.obligations())))
+        over = [c for c in changes if c.action == "delete" and not c.path.endswith(tuple(unread))]
+        _apply(run.session, over)
+    finally:
+        run.close()
+    for change in over:
+        print(change, file=sys.stderr)
 
 
 def _plain_changes(changes: Sequence[Change]) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from obet import estate as estates
 from obet.errors import ObetError, RunError
-from obet.model import Purpose
+from obet.model import Estate, Purpose
 from obet.run import Run
 from obet.run_directory import clear_after_the_dead
 
@@ -18,14 +18,19 @@ _current: Run | None = None
 _failure: ObetError | None = None
 
 
-def open_run(folder: Path, role: str | None = None, environment: Mapping[str, str] = os.environ) -> Run:
+def open_run(
+    folder: Path,
+    role: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+    estate: Estate | None = None,
+) -> Run:
     """Opens the run of this process; it is closed when the process ends, at the latest.
 
     `role` is the AppRole role: this node's own unless said otherwise. OBET_NODE names the node where it is not the
-    control node.
+    control node. `estate` is what was read of `folder` already.
     """
     global _current  # noqa: PLW0603 - forks of this process inherit it, which is what makes one login enough
-    _current = Run(folder, role, environment)
+    _current = Run(folder, role, environment, estate)
     atexit.register(_current.close)
     return _current
 

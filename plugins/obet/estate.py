@@ -27,6 +27,22 @@ def load(folder: Path) -> Estate:
     return Estate(settings=settings, customers=customers)
 
 
+def load_readable(folder: Path) -> tuple[Estate, frozenset[str]]:
+    """What can be read of an estate, and the names of customers' folders that cannot: for closing, and nothing else.
+
+    EstateError when estate.yml itself is not valid. What customers contradict each other in is not looked at.
+    """
+    settings = documents.read(folder / "estate.yml", EstateSettings)
+    customers: dict[str, Customer] = {}
+    unread: set[str] = set()
+    for place in _entries(folder / "customers"):
+        try:
+            customers[place.name] = _customer(place, settings)
+        except EstateError:
+            unread.add(place.name)
+    return Estate(settings=settings, customers=customers), frozenset(unread)
+
+
 def folder_among(sources: Iterable[str]) -> Path | None:
     """The estate's folder among Ansible's inventory sources: where one names, or holds, an obet.yml."""
     for source in map(Path, sources):

@@ -40,9 +40,11 @@ _SKEW = 30  # seconds
 class Run:
     """Open with `current_run.open_run`."""
 
-    def __init__(self, folder: Path, role: str | None, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, role: str | None, environment: Mapping[str, str], estate: Estate | None = None
+    ) -> None:
         self.id = str(uuid.uuid4())
-        self.estate: Estate = estates.load(folder)
+        self.estate: Estate = estate or estates.load(folder)
         self.node = environment.get("OBET_NODE") or self.estate.control_node
         self.journal = Journal.of_this_node(environment)
         self.ledger = Ledger.of_this_node(environment)

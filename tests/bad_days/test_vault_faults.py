@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 
 import pytest
 from lab import Machine, VaultServer
-from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE
+from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE, WARRANTY_CUSTOMER
 from lab.provision import Obet
 from lab.vault_proxy import CUT, Answer, Request, VaultProxy
 from life_support import Edit, Job, administrator, fails_clearly, let_locks_expire, recap, verified
@@ -217,6 +217,30 @@ def test_a_registrar_that_was_cut_off_between_two_writes_makes_the_rest_the_next
     finally:
         contract.write_text(text)
     assert _apply(served).returncode == 0
+
+
+def test_a_contract_that_cannot_be_read_keeps_nobody_elses_access_open(
+    served: Obet, admin: str, secrets: list[str]
+) -> None:
+    """Its own stays as it is: what is unknown is neither opened nor taken away."""
+    broken, over = (served.estate / "customers" / c / "contract.yml" for c in (WARRANTY_CUSTOMER, MANAGED_CUSTOMER))
+    before = {path: path.read_text() for path in (broken, over)}
+    broken.write_text(f"{before[broken]}stray: field\n")
+    over.write_text(before[over].replace("kind: managed", "kind: managed\n    ended: 2026-10-30"))
+    try:
+        answer = _apply(served)
+        granted = [
+            served.lab.vault.answer("GET", f"sys/policies/acl/obet-{purpose}-{customer}", token=admin)[0]
+            for customer in (WARRANTY_CUSTOMER, MANAGED_CUSTOMER)
+            for purpose in ("technical", "ending")
+        ]
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+        restored = _apply(served)
+    fails_clearly(answer, 3, f"{broken}:", "unknown field `stray`", secrets=secrets)
+    assert granted == [200, 404, 404, 404], "closed for the one, as it was for the other, and nothing is opened"
+    assert restored.returncode == 0
 
 
 def test_a_vault_that_is_sealed_between_the_servers_new_password_and_its_record_loses_neither(

@@ -365,3 +365,17 @@ def test_the_estates_folder_is_where_an_obet_yml_is_named_or_stands(tmp_path: Pa
     assert estate.folder_among([str(EXAMPLE / "obet.yml")]) == EXAMPLE
     assert estate.folder_among([str(tmp_path), str(tmp_path / "hosts"), "host,"]) is None
     assert estate.folder_among([]) is None
+
+
+def test_for_closing_what_can_be_read_is_read_and_the_rest_is_named(example: Path) -> None:
+    assert estate.load_readable(example) == (estate.load(example), frozenset())
+    edit(example / CONTRACT, STARTED, f"{STARTED}\n    colour: red")
+    found, unread = estate.load_readable(example)
+    assert unread == {WARRANTY.name}
+    assert found.customers.keys() == estate.load(EXAMPLE).customers.keys() - {WARRANTY.name}
+
+
+def test_without_its_settings_an_estate_cannot_be_read_for_closing_either(example: Path) -> None:
+    (example / SETTINGS).write_text("nodes: {}\n")
+    with pytest.raises(EstateError, match=r"estate\.yml:1"):
+        estate.load_readable(example)
