@@ -7,7 +7,8 @@ import os
 import sys
 import uuid
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from getpass import getpass
 from typing import Any
@@ -193,13 +194,15 @@ def vault_apply(options: Namespace) -> int:
     try:
         run = open_run(options.estate, names.REGISTRAR)
     except EstateError:
-        estate, unread = estates.load_readable(options.estate)
-        _only_close(open_run(options.estate, names.REGISTRAR, estate=estate), unread)
+        with _said_besides():
+            estate, unread = estates.load_readable(options.estate)
+            _only_close(open_run(options.estate, names.REGISTRAR, estate=estate), unread)
         raise
     try:
         granted = run.grants()
     except ObetError:
-        _only_close(run)
+        with _said_besides():
+            _only_close(run)
         raise
     try:
         changes = _difference(run.session, desired(run.estate, granted))
@@ -213,6 +216,15 @@ def vault_apply(options: Namespace) -> int:
         _print_warnings(near)
         _print_changes(changes, "made")
     return _DRIFT if any(change.base for change in changes) else 0
+
+
+@contextmanager
+def _said_besides() -> Iterator[None]:
+    """Closing that fails too must not hide why nothing else was done."""
+    try:
+        yield
+    except ObetError as failed:
+        print(f"obet: nothing was closed either: {failed}", file=sys.stderr)
 
 
 def _only_close(run: Run, unread: Iterable[str] = ()) -> None:

@@ -62,19 +62,24 @@ def device_file(folder: Path, device: str) -> Path:
 
 def set_warranty_end(folder: Path, end: datetime) -> None:
     """Makes the warranty end at an instant."""
-    change_service(folder, WARRANTY_CUSTOMER, 0, {"warranty_until": end.isoformat()})
+    change_service(folder, WARRANTY_CUSTOMER, 0, {"warranty_until": _instant(end)})
 
 
 def set_paid(folder: Path, when: datetime) -> None:
     """The work of the third customer is paid at an instant, which ends it."""
-    paid = {"id": "i-564wqgwtm2", "issued": "2026-05-29", "state": "paid", "paid": when.isoformat()}
+    paid = {"id": "i-564wqgwtm2", "issued": "2026-05-29", "state": "paid", "paid": _instant(when)}
     change_service(folder, PAID_CUSTOMER, 0, {"invoices": [paid]})
 
 
 def set_held(folder: Path, started: datetime, warranty_until: datetime) -> None:
     """When the work that is under a legal hold goes on."""
-    dates = {"started": started.isoformat(), "warranty_until": warranty_until.isoformat()}
+    dates = {"started": _instant(started), "warranty_until": _instant(warranty_until)}
     change_service(folder, WARRANTY_CUSTOMER, 1, dates)
+
+
+def _instant(moment: datetime) -> str:
+    """In whole seconds, as Vault tells its time: what is over now is over for Vault too."""
+    return moment.isoformat(timespec="seconds")
 
 
 def change_service(folder: Path, customer: str, number: int, fields: Mapping[str, Any]) -> None:

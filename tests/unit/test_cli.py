@@ -227,7 +227,7 @@ def test_the_estate_comes_from_the_environment_and_the_option_wins(tmp_path: Pat
     assert other.returncode == 3
 
 
-@pytest.mark.parametrize("command", [["due"], ["plan"], ["verify"], ["vault", "plan"], ["vault", "apply"]])
+@pytest.mark.parametrize("command", [["due"], ["plan"], ["verify"], ["vault", "plan"]])
 def test_a_broken_estate_is_exit_3_and_one_line(
     capsys: pytest.CaptureFixture[str], example: Path, command: list[str]
 ) -> None:
@@ -237,6 +237,18 @@ def test_a_broken_estate_is_exit_3_and_one_line(
     code, out, error = run(capsys, *command, estate=example)
     assert (code, out) == (3, "")
     assert error == f"obet: {path}:17: services[0].warranty_until: day is out of range for month\n"
+
+
+def test_the_registrar_says_what_is_broken_and_that_without_a_vault_it_closed_nothing(
+    capsys: pytest.CaptureFixture[str], example: Path
+) -> None:
+    path = example / "customers" / "c-qgx2np9y3d" / "contract.yml"
+    edit(path, "warranty_until: 2028-01-31", "warranty_until: 2028-01-32")
+    code, out, error = run(capsys, "vault", "apply", estate=example)
+    assert (code, out) == (3, "")
+    closed, broken = error.splitlines()
+    assert closed.startswith("obet: nothing was closed either: ")
+    assert broken == f"obet: {path}:17: services[0].warranty_until: day is out of range for month"
 
 
 def test_an_estate_that_is_not_there_is_exit_3_and_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
