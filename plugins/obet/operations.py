@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login, with_certificate, with_password
+from obet.devices.driver import Change
 from obet.devices.probe import probe
+from obet.devices.shell import Shell
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, PolicyError, RunError
 from obet.plan import ACCOUNT, READ_ACCOUNT
+from obet.platforms.linux.driver import LinuxDriver
 from obet.run import Run
 from obet.vault import device_secrets, names
 
@@ -55,8 +60,27 @@ def try_initial_login(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     return {}
 
 
+def change_management(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Puts `rules` in force by the commit protocol where the device does not keep them yet; a dry run looks only."""
+    change = Change(run=run.id, text=options["rules"], revert_seconds=int(options["revert_seconds"]))
+    seen: Values = {}
+
+    def attempt() -> int:
+        seen.update(probe_access(run, device, {}))
+        return int(seen["outsiders"])
+
+    with Shell(run.device(device), with_certificate(ACCOUNT, run.certificate(device))) as shell:
+        driver = LinuxDriver(device, shell)
+        if driver.is_kept(change):
+            return {"changed": False}
+        if not options["check_mode"]:
+            record = partial(run.record, device)
+            commit(driver, change, attempt=attempt, record=record, is_over=run.account.is_over)
+    return {"changed": True} | seen
+
+
 def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
-    """Step 3 of the commit protocol: new logins from every node get in, outsiders do not; any doubt is an error."""
+    """New logins from every node get in, outsiders do not; any doubt is an error."""
     found = run.device(device)
     login = with_certificate(ACCOUNT, run.certificate(device))
     looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])

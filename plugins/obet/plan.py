@@ -25,10 +25,9 @@ REVERT_SECONDS = 60
 
 
 class Management(msgspec.Struct, frozen=True, kw_only=True):
-    """The management rules as text, their digest, and how long the device waits for a confirmation."""
+    """The management rules as text, and how long the device waits for a confirmation."""
 
     text: str
-    sha256: str
     table: str
     revert_seconds: int
     sources: tuple[str, ...]
@@ -90,7 +89,6 @@ def device_plan(
     found, customer = tuple(found), estate.customer_of(device.id)
     own = [o for o in found if o.device == device.id]
     policy = management_policy(estate, device, our_source)
-    text = nftables.render(policy)
     return DevicePlan(
         customer=customer.id,
         device=device.id,
@@ -99,8 +97,7 @@ def device_plan(
         hard_stop=_time(_until(own, Purpose.ENDING)),
         enforce=device.enforce,
         management=Management(
-            text=text,
-            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            text=nftables.render(policy),
             table=nftables.TABLE,
             revert_seconds=REVERT_SECONDS,
             sources=tuple(map(str, policy.sources)),

@@ -18,8 +18,11 @@ from obet.run import Run
 Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
 
 
-def action(operation: Operation, *, changes: bool = True) -> type[Any]:
-    """The class that Ansible looks for. One that changes something is passed over in check mode, and says so."""
+def action(operation: Operation, *, changes: bool = True, told: bool = False) -> type[Any]:
+    """The class that Ansible looks for. One that changes something is passed over in check mode, and says so.
+
+    One that is `told` of check mode, by the option `check_mode`, sees to it itself.
+    """
 
     class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         _requires_connection = False
@@ -27,12 +30,14 @@ def action(operation: Operation, *, changes: bool = True) -> type[Any]:
 
         def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
             result: dict[str, Any] = super().run(tmp, task_vars)
-            if changes and self._task.check_mode:
+            if changes and not told and self._task.check_mode:
                 return result | {"skipped": True, "msg": "not done in check mode"}
             try:
                 refuse_module_files(task_vars or {})
                 # Ansible's values carry tags of their own; JSON makes plain ones of them.
-                options = json.loads(json.dumps(self._task.args))
+                options = json.loads(json.dumps(self._task.args)) | (
+                    {"check_mode": self._task.check_mode} if told else {}
+                )
                 return result | operation(current(), str((task_vars or {})["inventory_hostname"]), options)
             except ObetError as error:
                 raise AnsibleActionFail(str(error)) from error

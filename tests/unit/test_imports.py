@@ -106,6 +106,12 @@ def test_only_devices_uses_ssh() -> None:
     assert {path.split("/")[1] for path in users_of("asyncssh", [*MODULES, *ADAPTERS, *DOCUMENTED])} == {"devices"}
 
 
+@pytest.mark.parametrize("path", sorted((CORE / "platforms").rglob("*.py")), ids=short)
+def test_a_platform_reaches_devices_by_its_driver_only(path: Path) -> None:
+    reaches = any(name.startswith("obet.devices") for name in imports(path))
+    assert path.name == "driver.py" or not reaches
+
+
 def test_only_the_task_adapter_of_the_core_uses_ansible() -> None:
     assert users_of("ansible", MODULES) == {"obet/task_adapter.py"}
 

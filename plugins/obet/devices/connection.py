@@ -22,9 +22,9 @@ _LONGEST = 4 * 1024 * 1024  # bytes of an answer that is read: a server's rules 
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """How a device answered a login: `detail` says what went wrong, and names no secret.
+    """How a device answered a login and a command: `detail` says what went wrong, and names no secret.
 
-    `output` is what the command printed, when it ended well; what is no UTF-8 in it stands as U+FFFD.
+    `output` is what the command printed, with U+FFFD for what is no UTF-8 in it: whole where there is no detail.
     """
 
     outcome: Literal["accepted", "refused", "no answer", "closed", "wrong host key"]
@@ -67,35 +67,41 @@ async def try_login(
     command: str = "true",
 ) -> Answer:
     """One login over a new connection, and one command; `credential` is what asyncssh takes."""
-    options = pinned(device.host_key) | {"client_keys": None, "tunnel": tunnel or ()} | dict(credential)
+    options = connect_options(device, credential) | {"tunnel": tunnel or ()}
     if tunnel is not None:
         options.pop("connect_timeout")
     try:
         async with asyncio.timeout(_LOGIN_TIMEOUT):
             async with asyncssh.connect(str(address), port, **options) as connection:
-                return await _run(connection, command)
-    except asyncssh.PermissionDenied as error:
+                return await execute(connection, command)
+    except (OSError, TimeoutError, asyncssh.Error) as error:
+        return failed(error)
+
+
+def connect_options(device: Device, credential: Mapping[str, Any]) -> dict[str, Any]:
+    """What asyncssh takes for a login to the device; `credential` is of `with_password` or `with_certificate`."""
+    return pinned(device.host_key) | {"client_keys": None} | dict(credential)
+
+
+def failed(error: OSError | asyncssh.Error) -> Answer:
+    """How a login or a command has failed."""
+    if isinstance(error, asyncssh.PermissionDenied):
         return Answer("refused", error.reason)
-    except asyncssh.HostKeyNotVerifiable:
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return Answer("wrong host key", "the device does not show the key that its file pins")
-    except asyncssh.Error as error:
-        return Answer("closed", type(error).__name__)
-    except (OSError, TimeoutError) as error:
-        return Answer("no answer", type(error).__name__)
+    return Answer("closed" if isinstance(error, asyncssh.Error) else "no answer", type(error).__name__)
 
 
-async def _run(connection: asyncssh.SSHClientConnection, command: str) -> Answer:
+async def execute(connection: asyncssh.SSHClientConnection, command: str, stderr: int = asyncssh.DEVNULL) -> Answer:
     """Whatever a device prints, no more of it is read than a true answer could be long."""
-    process = await connection.create_process(command, encoding=None, stderr=asyncssh.DEVNULL)
+    process = await connection.create_process(command, encoding=None, stderr=stderr)
     said = bytearray()
     while block := await process.stdout.read(64 * 1024):
         said += block
         if len(said) > _LONGEST:
             return Answer("accepted", f"the command prints more than {_LONGEST // 1024 // 1024} MiB")
     status = (await process.wait()).exit_status
-    if status != 0:
-        return Answer("accepted", f"the command ended with {status}")
-    return Answer("accepted", output=said.decode(errors="replace"))
+    return Answer("accepted", f"the command ended with {status}" if status else "", said.decode(errors="replace"))
 
 
 def with_password(login: Login) -> dict[str, Any]:
