@@ -8,7 +8,7 @@ from typing import Final
 HARD_STOP_DAYS: Final = 30
 
 REACH: Final = "direct"
-SSH_PORT: Final = 22
+MANAGEMENT_PORTS: Final = {"ssh": 22, "api-ssl": 8729}
 FILE_OWNER: Final = "root"
 FILE_MODE: Final = "0600"
 

@@ -6,6 +6,7 @@
     ├── VaultError 5        (ConnectionError)  Vault cannot be reached or answers wrongly
     │   └── VaultDeniedError 6 (PermissionError)  Vault refuses: no valid grant for this purpose
     ├── DeviceError 7       (ConnectionError)  a device cannot be reached or does not do as told
+    │   └── LoginRefusedError 7                it refuses this login
     ├── ClockError 8                           this machine's clock and Vault's are too far apart
     ├── RunError 9                             no run is open, or not for what was asked
     └── ProofError 10                          a proof found what must not be, or could not look
@@ -49,6 +50,10 @@ class VaultDeniedError(VaultError, PermissionError):
 
 class DeviceError(ObetError, ConnectionError):
     exit_code = 7
+
+
+class LoginRefusedError(DeviceError):
+    pass
 
 
 class ClockError(ObetError):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from obet import defaults
@@ -191,11 +192,21 @@ class EstateSettings(Strict, frozen=True, kw_only=True):
             raise ValueError("nodes: needs exactly one node with `control: true`")
 
 
-class ManagementService(Strict, frozen=True, kw_only=True):
-    """A port that we manage the device through. Encrypted protocols only: there is no other literal."""
+Protocol = Literal["ssh", "api-ssl"]
 
-    protocol: Literal["ssh"]
-    port: Port = defaults.SSH_PORT
+
+class ManagementService(Strict, frozen=True, kw_only=True):
+    """A port that we manage the device through. Encrypted protocols only: there is no other literal.
+
+    `api-ssl` is RouterOS' own API over TLS. Without a port, it is the protocol's usual one.
+    """
+
+    protocol: Protocol
+    port: Port = 0
+
+    def __post_init__(self) -> None:
+        if self.port == 0:
+            msgspec.structs.force_setattr(self, "port", defaults.MANAGEMENT_PORTS[self.protocol])
 
 
 class ServiceSecret(Strict, frozen=True, kw_only=True):
@@ -223,8 +234,15 @@ class CustomerAccess(Strict, frozen=True, kw_only=True):
             raise ValueError("account: cannot be the customer's own")
 
 
+# What each platform must be reached by; SSH where nothing is said.
+_NEEDED: Mapping[str, Protocol] = {"routeros": "api-ssl"}
+
+
 class Device(Strict, frozen=True, kw_only=True):
-    """`customers/<id>/devices/<id>.yml`. Where `reach` is not direct, the device sees us come from `seen_as`."""
+    """`customers/<id>/devices/<id>.yml`. Where `reach` is not direct, the device sees us come from `seen_as`.
+
+    `host_key` and `certificate` pin who it is: its SSH host key, and the digest of its TLS certificate (DER).
+    """
 
     id: DeviceId
     platform: Literal["linux", "routeros", "ios", "eos", "junos"]
@@ -232,6 +250,7 @@ class Device(Strict, frozen=True, kw_only=True):
     addresses: Addresses
     host_key: PublicKey
     management: tuple[ManagementService, ...]
+    certificate: Digest | None = None
     enforce: Literal["observe", "restrict"]
     customer_access: CustomerAccess | None = None
     reach: Literal["direct", "tunnel", "jump"] = defaults.REACH
@@ -240,8 +259,7 @@ class Device(Strict, frozen=True, kw_only=True):
     service_secrets: tuple[ServiceSecret, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.management:
-            raise ValueError("management: names no service")
+        self._check_management()
         if self.owner == "customer" and self.customer_access is None:
             raise ValueError("is the customer's: say by `customer_access` what he logs in with when ours has ended")
         if self.owner == "provider" and self.customer_access is not None:
@@ -258,6 +276,22 @@ class Device(Strict, frozen=True, kw_only=True):
         ):
             if len(set(places)) != len(places):
                 raise ValueError(f"{field}: names one thing twice")
+
+    def _check_management(self) -> None:
+        if not self.management:
+            raise ValueError("management: names no service")
+        protocols = {service.protocol for service in self.management}
+        needed: Protocol = _NEEDED.get(self.platform, "ssh")
+        if needed not in protocols:
+            raise ValueError(f"management: {self.platform} is managed over {needed}: name it")
+        if "api-ssl" in protocols and self.platform != "routeros":
+            raise ValueError("management: api-ssl is RouterOS' own")
+        if ("api-ssl" in protocols) != (self.certificate is not None):
+            raise ValueError("certificate: pins what a TLS service shows: name it with one, and only with one")
+
+    def port(self, protocol: Protocol) -> int:
+        """Where it offers that protocol; KeyError when it does not."""
+        return {service.protocol: service.port for service in reversed(self.management)}[protocol]
 
     @property
     def not_served(self) -> str:

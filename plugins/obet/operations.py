@@ -42,7 +42,7 @@ def try_own_login(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     """Whether the device takes our own certificate: `outcome` is accepted or refused; anything else is an error."""
     found = run.device(device)
     login = with_certificate(ACCOUNT, run.certificate(device))
-    answer = asyncio.run(try_login(found, found.addresses.first, found.management[0].port, login))
+    answer = asyncio.run(try_login(found, found.addresses.first, found.port("ssh"), login))
     if answer.outcome not in {"accepted", "refused"}:
         raise DeviceError(f"{device}: {answer.outcome}: {answer.detail}")
     return {"outcome": answer.outcome}
@@ -52,7 +52,7 @@ def try_initial_login(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     """Sees that the device takes the customer's initial login; DeviceError when it does not, and why."""
     found, user, password = run.device(device), run.secret(device, "login.user"), run.secret(device, "login.password")
     login = with_password(device_secrets.Login(user.reveal(), password))
-    answer = asyncio.run(try_login(found, found.addresses.first, found.management[0].port, login))
+    answer = asyncio.run(try_login(found, found.addresses.first, found.port("ssh"), login))
     if answer.outcome == "refused":
         raise DeviceError(f"{device}: refuses the customer's initial login: `obet secret login {device}` takes another")
     if answer.outcome != "accepted":
@@ -151,7 +151,7 @@ def logins_refused(run: Run, device: str, options: Mapping[str, Any]) -> Values:
         attempts = dict(list(attempts.items())[:-1])
     else:
         attempts |= _certificates(run, device)
-    port = found.management[0].port
+    port = found.port("ssh")
     answers = asyncio.run(_try_all(run, device, attempts, port))
     accepted = [f"{name}: {answer.outcome}" for name, answer in answers.items() if answer.outcome != "refused"]
     if accepted:

@@ -123,7 +123,7 @@ class Run:
             self.obligations(),
             granted=self.grants(),
             ca_public_key=self._ca_public_key,
-            our_source=source_towards(found.addresses.first, found.management[0].port),
+            our_source=source_towards(found.addresses.first, found.port("ssh")),
             done=self.journal.last(device),
         )
 

@@ -8,14 +8,28 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from builders import CUSTOMER, DEVICE, KEY, addresses, customer, device, estate, instant, invoice, managed, one_off
+from builders import (
+    CUSTOMER,
+    DEVICE,
+    DIGEST,
+    KEY,
+    addresses,
+    customer,
+    device,
+    estate,
+    instant,
+    invoice,
+    managed,
+    one_off,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from obet.model import Approval, CustomerAccess, KeepTimes, Moment, Purpose, is_id
+from obet.model import Approval, CustomerAccess, KeepTimes, ManagementService, Moment, Purpose, is_id
 
 # Zones whose midnight is now and then twice, never, or of another day.
 ZONES = ["Europe/Sofia", "UTC", "America/Havana", "Asia/Beirut", "Africa/Cairo", "Pacific/Apia", "America/Sao_Paulo"]
 SOFIA = "Europe/Sofia"
+SSH, API = ManagementService(protocol="ssh"), ManagementService(protocol="api-ssl")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +153,11 @@ def test_a_warranty_and_a_last_day_contradict_each_other() -> None:
         ({"reach": "jump"}, "seen_as"),
         ({"seen_as": (addresses("198.51.100.30"),)}, "seen_as"),
         ({"management": ()}, "management"),
+        ({"management": (API,), "certificate": DIGEST}, "management: linux is managed over ssh"),
+        ({"platform": "routeros"}, "management: routeros is managed over api-ssl"),
+        ({"platform": "ios", "management": (SSH, API), "certificate": DIGEST}, "api-ssl is RouterOS' own"),
+        ({"platform": "routeros", "management": (API,)}, "certificate: pins"),
+        ({"certificate": DIGEST}, "certificate: pins"),
     ],
 )
 def test_a_device_that_contradicts_itself_is_refused(changes: dict[str, Any], says: str) -> None:
@@ -241,3 +260,9 @@ def test_anything_else_is_no_id(text: str) -> None:
 @pytest.mark.parametrize("letter", "ilouABCZ-_./ \n\u0660é")
 def test_a_letter_that_can_be_mistaken_is_in_no_id(letter: str) -> None:
     assert not is_id("c", f"c-012345678{letter}")
+
+
+def test_a_management_service_without_a_port_is_on_its_protocols_usual_one() -> None:
+    router = device(platform="routeros", management=(API, SSH), certificate=DIGEST)
+    assert (router.port("api-ssl"), router.port("ssh")) == (8729, 22)
+    assert ManagementService(protocol="ssh", port=2222).port == 2222

@@ -7,9 +7,17 @@ nothing else, when the device cannot be reached or does not do as told.
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
 
 import msgspec
+
+from obet.model import CustomerAccess, Device
+from obet.secret import Secret
+from obet.vault.device_secrets import Login
+
+Rights = Literal["full", "read"]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,4 +56,62 @@ class Driver(Protocol):
 
     def revert(self, run: str) -> None:
         """Takes the change of that run back now, as the timer would."""
+        ...
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device lacks for the commit protocol, and what is to be done about it."""
+
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.remedy}"
+
+
+class NetworkDriver(Driver, Protocol):
+    """A network device: its rules and its accounts are in one configuration; no role reaches it."""
+
+    def running(self) -> str:
+        """The running configuration as the platform's proof reads it. It may hold hashes: it is shown to nobody."""
+        ...
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """What must be mended before management rules may be changed: without a timer on the device none is."""
+        ...
+
+    def mend(self) -> None:
+        """Mends the gaps that configuration can mend."""
+        ...
+
+    def preview(self, change: Change) -> str:
+        """What the change would do, as a diff of the device's own lines; empty for nothing. Changes nothing."""
+        ...
+
+    def accounts(self) -> Mapping[str, Rights]:
+        """The local accounts and what they may do."""
+        ...
+
+    def put_account(self, name: str, password: Secret, rights: Rights) -> None:
+        """Makes the account, or gives it this password and these rights; saved for the next start."""
+        ...
+
+    def put_customer(self, access: CustomerAccess) -> None:
+        """The customer's own account with full rights, which his public key opens; saved for the next start."""
+        ...
+
+    def remove_ours(self, accounts: tuple[str, ...]) -> None:
+        """Our rules, files and what else names us, then the accounts; saved. Done twice is no error."""
+        ...
+
+    def residue(self, accounts: tuple[str, ...]) -> tuple[str, ...]:
+        """What of ours is still there: names of accounts, rules and files."""
+        ...
+
+
+class Platform(Protocol):
+    """A platform's module `driver`."""
+
+    def open_driver(self, device: Device, login: Login) -> AbstractContextManager[NetworkDriver]:
+        """Checks the host's identity before the login is sent; LoginRefusedError when that is refused."""
         ...

@@ -39,7 +39,7 @@ class Shell:
     async def _connect(self) -> asyncssh.SSHClientConnection:
         device = self._device
         options = connect_options(device, self._credential)
-        return await asyncssh.connect(str(device.addresses.first), device.management[0].port, **options)
+        return await asyncssh.connect(str(device.addresses.first), device.port("ssh"), **options)
 
     def run(self, command: str) -> Answer:
         """What the command prints, on both of its outputs; how it ended is in `detail`."""

@@ -15,6 +15,7 @@ def known_hosts(estate: Estate) -> str:
         for device in customer.devices.values()
         for address in device.addresses.both
         for service in device.management
+        if service.protocol == "ssh"
     ]
     return "".join(lines)
 

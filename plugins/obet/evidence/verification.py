@@ -105,7 +105,7 @@ async def _ask(device: Device, reading: Certificate, command: str) -> str:
     answer = await try_login(
         device,
         device.addresses.first,
-        device.management[0].port,
+        device.port("ssh"),
         with_certificate(READ_ACCOUNT, reading),
         command=command,
     )
