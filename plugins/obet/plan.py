@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import rfc8785
 
-from obet.access import nftables
 from obet.access.policy import management_policy
 from obet.erasure.steps import Entry, Step
 from obet.errors import PolicyError
 from obet.model import Address, CustomerAccess, Device, Estate, Purpose, ServiceSecret
 from obet.obligations import Grant, Obligation, Requirement
 from obet.offboarding import Offboarding, offboarding
+from obet.platforms.linux import rules
 from obet.vault import names
 
 ACCOUNT = "obet"
@@ -90,7 +90,7 @@ def device_plan(
     found, customer = tuple(found), estate.customer_of(device.id)
     own = [o for o in found if o.device == device.id]
     policy = management_policy(estate, device, our_source)
-    text = nftables.render(policy)
+    text = rules.render(policy)
     return DevicePlan(
         customer=customer.id,
         device=device.id,
@@ -101,7 +101,7 @@ def device_plan(
         management=Management(
             text=text,
             sha256=hashlib.sha256(text.encode()).hexdigest(),
-            table=nftables.TABLE,
+            table=rules.TABLE,
             revert_seconds=REVERT_SECONDS,
             sources=tuple(map(str, policy.sources)),
             ports=policy.ports,

@@ -1,0 +1,1 @@
+"""One folder a platform: `rules` renders a policy; `proof` reads back what runs and shares none of its code."""
