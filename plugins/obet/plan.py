@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import rfc8785
 
-from obet.access import nftables
 from obet.access.policy import management_policy
 from obet.erasure.steps import Entry, Step
 from obet.errors import PolicyError
 from obet.model import Address, CustomerAccess, Device, Estate, Purpose, ServiceSecret
 from obet.obligations import Grant, Obligation, Requirement
 from obet.offboarding import Offboarding, offboarding
+from obet.platforms import served
 from obet.vault import names
 
 ACCOUNT = "obet"
@@ -28,7 +28,6 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     """The management rules as text, and how long the device waits for a confirmation."""
 
     text: str
-    table: str
     revert_seconds: int
     sources: tuple[str, ...]
     ports: tuple[int, ...]
@@ -97,8 +96,7 @@ def device_plan(
         hard_stop=_time(_until(own, Purpose.ENDING)),
         enforce=device.enforce,
         management=Management(
-            text=nftables.render(policy),
-            table=nftables.TABLE,
+            text=served.rules(device.platform).render(policy),
             revert_seconds=REVERT_SECONDS,
             sources=tuple(map(str, policy.sources)),
             ports=policy.ports,

@@ -19,9 +19,13 @@ ADAPTER_FOLDERS = ("action", "callback", "filter", "inventory", "lookup")
 MODULES = sorted(CORE.rglob("*.py"))
 ADAPTERS = sorted(path for folder in ADAPTER_FOLDERS for path in (PLUGINS / folder).glob("*.py"))
 DOCUMENTED = sorted((PLUGINS / "modules").glob("*.py"))
+PLATFORMS = sorted(path.parent for path in (CORE / "platforms").glob("*/__init__.py"))
+# What talks to a device; all else of a platform is text in, text or findings out.
+DRIVERS = [path for platform in PLATFORMS for path in platform.glob("driver*.py")]
 PURE = [
     *("model", "obligations", "plan", "secret", "errors", "evidence/promises", "evidence/report", "evidence/compose"),
-    *("access/policy", "access/nftables", "access/proof", "vault/desired", "vault/names"),
+    *("access/policy", "access/finding", "access/intervals", "vault/desired", "vault/names", "platforms/served"),
+    *(str(path.relative_to(CORE).with_suffix("")) for p in PLATFORMS for path in p.glob("*.py") if path not in DRIVERS),
 ]
 # What reads or writes anything, or runs anything, or tells the time.
 INPUT_OUTPUT = {
@@ -106,10 +110,9 @@ def test_only_devices_uses_ssh() -> None:
     assert {path.split("/")[1] for path in users_of("asyncssh", [*MODULES, *ADAPTERS, *DOCUMENTED])} == {"devices"}
 
 
-@pytest.mark.parametrize("path", sorted((CORE / "platforms").rglob("*.py")), ids=short)
-def test_a_platform_reaches_devices_by_its_driver_only(path: Path) -> None:
-    reaches = any(name.startswith("obet.devices") for name in imports(path))
-    assert path.name == "driver.py" or not reaches
+def test_a_platform_reaches_devices_by_its_drivers_only() -> None:
+    reaching = {path for path in (CORE / "platforms").rglob("*.py") if any("obet.devices" in n for n in imports(path))}
+    assert reaching == set(DRIVERS)
 
 
 def test_only_the_task_adapter_of_the_core_uses_ansible() -> None:
@@ -135,9 +138,21 @@ def test_reaching_is_followed_through_the_core() -> None:
     assert roots(CORE / "vault" / "session.py") & INPUT_OUTPUT
 
 
-def test_the_proof_shares_no_code_with_what_renders_the_rules() -> None:
-    core = {name for name in imports(CORE / "access" / "proof.py") if name.startswith("obet")}
-    assert core == {"obet.errors.ProofError"}
+@pytest.mark.parametrize("platform", PLATFORMS, ids=short)
+def test_a_proof_shares_no_code_with_what_renders_the_rules(platform: Path) -> None:
+    renders, proves = reached(platform / "rules.py"), reached(platform / "proof.py")
+    assert CORE / "access" / "policy.py" in renders
+    assert CORE / "access" / "intervals.py" in proves
+    assert {short(path) for path in renders & proves if path.name != "__init__.py"} == {"obet/errors.py"}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS, ids=short)
+def test_one_platform_knows_of_no_other(platform: Path) -> None:
+    others = {short(path) for path in reached(platform / "rules.py") | reached(platform / "proof.py")}
+    assert {path for path in others if path.startswith("obet/platforms/")} <= {
+        "obet/platforms/__init__.py",
+        *map(short, platform.glob("*.py")),
+    }
 
 
 def test_the_core_has_no_ring_of_imports() -> None:

@@ -26,13 +26,13 @@ from builders import (
     one_off,
     record,
 )
-from obet.access import nftables
 from obet.access.policy import management_policy
 from obet.erasure.steps import Entry, Step
 from obet.errors import PolicyError
 from obet.model import Device, ManagementService, Purpose, ServiceSecret
 from obet.obligations import Grant, grants, obligations
 from obet.plan import DevicePlan, customer_key, device_plan
+from obet.platforms.linux import rules
 
 CA = "ssh-ed25519 AAAACA"
 DURING, AFTER, OVER = instant("2026-05-01 00:00"), instant("2026-07-15 00:00"), instant("2027-01-01 00:00")
@@ -83,10 +83,10 @@ def test_an_open_end_is_none() -> None:
 def test_its_rules_are_those_of_the_policy() -> None:
     found = plan(of=device(co_managers=(addresses("203.0.113.21"),))).management
     whole = estate(customer(SERVICES))
-    text = nftables.render(management_policy(whole, device(co_managers=(addresses("203.0.113.21"),))))
+    text = rules.render(management_policy(whole, device(co_managers=(addresses("203.0.113.21"),))))
     assert found.text == text
     assert set(found.sources) == {str(a) for a in [*whole.fixed_addresses, *ips("203.0.113.21")]}
-    assert (found.ports, found.table) == ((22,), "obet_management")
+    assert found.ports == (22,)
     assert found.revert_seconds > 0
 
 

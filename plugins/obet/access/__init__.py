@@ -1,1 +1,1 @@
-"""Management access: the policy, its text for each platform, and the proof of that text."""
+"""Management access on any platform: the policy, what a proof finds, and the arithmetic that proofs share."""

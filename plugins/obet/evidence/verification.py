@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from obet.access.proof import counter, prove
 from obet.current_run import open_run
 from obet.devices.connection import try_login, with_certificate
 from obet.devices.identity import Certificate
@@ -22,6 +21,7 @@ from obet.evidence.trail import trail
 from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
 from obet.plan import READ_ACCOUNT
+from obet.platforms.linux.proof import counter, prove
 from obet.run import Run
 from obet.vault import credentials, names
 from obet.vault.session import Session

@@ -13,20 +13,14 @@ from typing import Any
 
 import msgspec
 
+from obet.access.finding import Finding
+from obet.access.intervals import EVERYONE, Intervals, both, minus, name_of, union
 from obet.errors import ProofError
 
-Intervals = tuple[tuple[int, int], ...]
-_BITS = {4: 32, 6: 128}
 _PROTOCOL = {4: "ip", 6: "ip6"}
 # What hands a packet on to another socket, address or device, whatever its port says.
 _REWRITING = {"tproxy", "dup", "fwd"}
 _NFPROTO = {4: "ipv4", 6: "ipv6"}
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """Something that must not be: which packets, on which port."""
-
-    what: str
 
 
 class _Chain(msgspec.Struct, frozen=True):
@@ -64,17 +58,17 @@ def _prove(ruleset: str, sources: list[IPv4Address | IPv6Address], ports: list[i
     chains, sets, rewritten = _parse(ruleset)
     findings = [Finding(f"table {name} rewrites packets: who is let in is not known") for name in rewritten]
     for version in (4, 6):
-        wanted = _union((int(a), int(a)) for a in sources if a.version == version)
+        wanted = union((int(a), int(a)) for a in sources if a.version == version)
         for port in ports:
             case = _Case(version, port, sets, {})
             base = [c for c in chains.values() if c.hook == "input" and c.family in {"inet", _PROTOCOL[version]}]
-            everyone: Intervals = ((0, 2 ** _BITS[version] - 1),)
-            surely_dropped = _union(i for c in base if c.certain for i in _walk(c, chains, case, everyone)[0])
-            maybe_dropped = _union(i for c in base for i in _walk(c, chains, case, everyone)[1])
-            open_to = _minus(_minus(everyone, wanted), surely_dropped)
-            shut_out = _both(wanted, maybe_dropped)
-            findings += [Finding(f"port {port}: also takes {_name(i, version)}") for i in open_to]
-            findings += [Finding(f"port {port}: may refuse {_name(i, version)}") for i in shut_out]
+            everyone = EVERYONE[version]
+            surely_dropped = union(i for c in base if c.certain for i in _walk(c, chains, case, everyone)[0])
+            maybe_dropped = union(i for c in base for i in _walk(c, chains, case, everyone)[1])
+            open_to = minus(minus(everyone, wanted), surely_dropped)
+            shut_out = both(wanted, maybe_dropped)
+            findings += [Finding(f"port {port}: also takes {name_of(i, version)}") for i in open_to]
+            findings += [Finding(f"port {port}: may refuse {name_of(i, version)}") for i in shut_out]
     return findings
 
 
@@ -159,26 +153,26 @@ def _walk_anew(
         hit, may_hit, verdict, target = _rule(rule, case, chain)
         if verdict == "continue":
             continue
-        surely, possibly = _both(sure, hit), _both(maybe, may_hit)
-        sure, maybe = _minus(sure, may_hit), _minus(maybe, hit)
+        surely, possibly = both(sure, hit), both(maybe, may_hit)
+        sure, maybe = minus(sure, may_hit), minus(maybe, hit)
         if verdict == "drop":
-            dropped, maybe_dropped = _union([*dropped, *surely]), _union([*maybe_dropped, *possibly])
+            dropped, maybe_dropped = union([*dropped, *surely]), union([*maybe_dropped, *possibly])
         elif verdict == "return":
-            back, maybe_back = _union([*back, *surely]), _union([*maybe_back, *possibly])
+            back, maybe_back = union([*back, *surely]), union([*maybe_back, *possibly])
         elif verdict == "unknown":
-            maybe_dropped = _union([*maybe_dropped, *possibly])
+            maybe_dropped = union([*maybe_dropped, *possibly])
         elif verdict != "accept":
             called = _called(chain, chains, target)
             inner = _walk(called, chains, case, surely, depth + 1)
             outer = _walk(called, chains, case, possibly, depth + 1)
-            dropped, maybe_dropped = _union([*dropped, *inner[0]]), _union([*maybe_dropped, *outer[1]])
+            dropped, maybe_dropped = union([*dropped, *inner[0]]), union([*maybe_dropped, *outer[1]])
             if verdict == "jump":
-                sure, maybe = _union([*sure, *inner[2]]), _union([*maybe, *outer[3]])
+                sure, maybe = union([*sure, *inner[2]]), union([*maybe, *outer[3]])
             else:
-                back, maybe_back = _union([*back, *inner[2]]), _union([*maybe_back, *outer[3]])
-    back, maybe_back = _union([*back, *sure]), _union([*maybe_back, *maybe])
+                back, maybe_back = union([*back, *inner[2]]), union([*maybe_back, *outer[3]])
+    back, maybe_back = union([*back, *sure]), union([*maybe_back, *maybe])
     if chain.hook and chain.policy == "drop":
-        return _union([*dropped, *back]), _union([*maybe_dropped, *maybe_back]), (), ()
+        return union([*dropped, *back]), union([*maybe_dropped, *maybe_back]), (), ()
     return dropped, maybe_dropped, back, maybe_back
 
 
@@ -191,13 +185,13 @@ def _called(chain: _Chain, chains: Mapping[Any, _Chain], target: str) -> _Chain:
 
 def _rule(rule: Sequence[Mapping[str, Any]], case: _Case, chain: _Chain) -> tuple[Intervals, Intervals, str, str]:
     """Which sources the rule surely and possibly matches, its verdict, and the chain it goes to."""
-    everyone: Intervals = ((0, 2 ** _BITS[case.version] - 1),)
+    everyone = EVERYONE[case.version]
     hit, may_hit = everyone, everyone
     for expression in rule:
         ((kind, body),) = expression.items()
         if kind == "match":
             sure, possible = _match(body, case, chain)
-            hit, may_hit = _both(hit, sure), _both(may_hit, possible)
+            hit, may_hit = both(hit, sure), both(may_hit, possible)
         elif kind in {"accept", "drop", "return"}:
             return hit, may_hit, kind, ""
         elif kind == "reject":
@@ -213,7 +207,7 @@ def _rule(rule: Sequence[Mapping[str, Any]], case: _Case, chain: _Chain) -> tupl
 
 def _match(body: Mapping[str, Any], case: _Case, chain: _Chain) -> tuple[Intervals, Intervals]:
     """Sources that surely match, and that possibly do."""
-    everyone: Intervals = ((0, 2 ** _BITS[case.version] - 1),)
+    everyone = EVERYONE[case.version]
     left, right, operator = body.get("left"), body.get("right"), body.get("op", "==")
     unknown: tuple[Intervals, Intervals] = ((), everyone)
     if not isinstance(left, dict) or operator not in {"==", "!=", "in"}:
@@ -232,7 +226,7 @@ def _match(body: Mapping[str, Any], case: _Case, chain: _Chain) -> tuple[Interva
         found = _when(_meta(left["meta"].get("key"), right, case), everyone)
     if found is None:
         return unknown
-    found = _minus(everyone, found) if operator == "!=" else found
+    found = minus(everyone, found) if operator == "!=" else found
     return found, found
 
 
@@ -281,7 +275,7 @@ def _addresses(right: Any, case: _Case, chain: _Chain) -> Intervals | None:
     if elements is None:
         return None
     try:
-        return _union(_interval(element) for element in elements)
+        return union(_interval(element) for element in elements)
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -294,38 +288,3 @@ def _interval(element: Any) -> tuple[int, int]:
         return int(network.network_address), int(network.broadcast_address)
     low, high = element["range"]
     return int(ip_address(low)), int(ip_address(high))
-
-
-def _union(intervals: Iterable[tuple[int, int]]) -> Intervals:
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(intervals):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return tuple(merged)
-
-
-def _minus(intervals: Intervals, taken: Intervals) -> Intervals:
-    left: list[tuple[int, int]] = []
-    for start, high in intervals:
-        low = start
-        for taken_low, taken_high in taken:
-            if taken_high < low or taken_low > high:
-                continue
-            if taken_low > low:
-                left.append((low, taken_low - 1))
-            low = taken_high + 1
-        if low <= high:
-            left.append((low, high))
-    return tuple(left)
-
-
-def _both(first: Intervals, second: Intervals) -> Intervals:
-    return tuple((max(a, c), min(b, d)) for a, b in first for c, d in second if max(a, c) <= min(b, d))
-
-
-def _name(interval: tuple[int, int], version: int) -> str:
-    kind = IPv4Address if version == 4 else IPv6Address
-    low, high = (str(kind(end)) for end in interval)
-    return low if low == high else f"{low}-{high}"

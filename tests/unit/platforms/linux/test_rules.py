@@ -9,8 +9,8 @@ from typing import Any
 from builders import ips
 from hypothesis import given
 from hypothesis import strategies as st
-from obet.access.nftables import TABLE, render
 from obet.access.policy import ManagementPolicy
+from obet.platforms.linux.rules import TABLE, render
 
 OURS = ("198.51.100.11", "198.51.100.12", "2001:db8:51::11")
 FOREIGN = """\

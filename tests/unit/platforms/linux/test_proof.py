@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from builders import ips
-from obet.access.nftables import render
 from obet.access.policy import ManagementPolicy
-from obet.access.proof import counter, prove
 from obet.errors import ProofError
+from obet.platforms.linux.proof import counter, prove
+from obet.platforms.linux.rules import render
 
 SOURCES = ips("198.51.100.11", "198.51.100.12", "203.0.113.21", "2001:db8:51::11")
 PORTS = (22, 2222)

@@ -15,7 +15,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from obet.access.proof import prove
+from obet.platforms.linux.proof import prove
 
 Expression = dict[str, Any]
 NETWORKS = {4: ip_network("203.0.113.0/29"), 6: ip_network("2001:db8::/125")}
