@@ -7,8 +7,8 @@ from typing import Any
 
 from obet import estate as estates
 from obet.model import Customer, Device
-from obet.plan import ACCOUNT
 from obet.run_directory import DIRECTORY_VARIABLE
+from obet.vault.names import ACCOUNT
 
 ACCOUNT_HOME = f"/var/lib/{ACCOUNT}"
 # OpenSSH itself puts the run's directory in (ssh_config(5), ENVIRONMENT VARIABLES); without a run it refuses to start.

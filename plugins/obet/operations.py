@@ -16,10 +16,10 @@ from obet.devices.probe import probe
 from obet.devices.shell import Shell
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, PolicyError, RunError
-from obet.plan import ACCOUNT, READ_ACCOUNT
 from obet.platforms.linux.driver import LinuxDriver
 from obet.run import Run
 from obet.vault import device_secrets, names
+from obet.vault.names import ACCOUNT, READ_ACCOUNT
 
 Values = dict[str, Any]
 _AT_ONCE = 4

@@ -19,8 +19,6 @@ from obet.offboarding import Offboarding, offboarding
 from obet.platforms import served
 from obet.vault import names
 
-ACCOUNT = "obet"
-READ_ACCOUNT = "obet-read"
 REVERT_SECONDS = 60
 
 
@@ -137,8 +135,8 @@ def _expiry(hard_stop: datetime | None) -> int:
 def _accounts(device: Device) -> tuple[Account, ...]:
     """One that works and one that only looks: the verifier needs no more than the rules' text."""
     return (
-        Account(name=ACCOUNT, principal=device.id, commands=("ALL",)),
-        Account(name=READ_ACCOUNT, principal=names.read_principal(device.id), commands=READ_COMMANDS),
+        Account(name=names.ACCOUNT, principal=device.id, commands=("ALL",)),
+        Account(name=names.READ_ACCOUNT, principal=names.read_principal(device.id), commands=READ_COMMANDS),
     )
 
 

@@ -103,7 +103,7 @@ class Account:
         """One line for each token and path."""
         reads = sorted(directory.reads(), key=_token_and_path)
         for (accessor, path), group in itertools.groupby(reads, key=_token_and_path):
-            customer, _, device = path.partition(f"/data/{DEVICE_SECRETS}")[2].partition("/")
+            customer, device, *_ = path.partition(f"/data/{DEVICE_SECRETS}")[2].split("/")
             facts = {"accessor": accessor, "path": path, "requests": [read.request for read in group]}
             yield _happening(doer, Event.SECRETS_READ, customer=customer, device=device, facts=facts)
 

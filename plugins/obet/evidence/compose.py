@@ -303,7 +303,7 @@ def _reads(reads: Iterable[SecretRead], only: set[str] | None, hidden: Addressee
     groups: defaultdict[tuple[str, str, bool, str | None, str], list[str]] = defaultdict(list)
     for read in reads:
         kind, _, place = read.path.partition("/data/")[2].partition("/")
-        if kind == _DEVICE_SECRETS and (only is None or place.rpartition("/")[2] in only):
+        if kind == _DEVICE_SECRETS and (only is None or only.intersection(place.split("/"))):
             groups[place, read.purpose, read.refused, hidden.node(read.address), read.run].append(read.at)
     return tuple(
         Reads(

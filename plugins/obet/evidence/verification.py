@@ -20,10 +20,10 @@ from obet.evidence.promises import Check
 from obet.evidence.trail import trail
 from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
-from obet.plan import READ_ACCOUNT
 from obet.platforms.linux.proof import counter, prove
 from obet.run import Run
 from obet.vault import credentials, names
+from obet.vault.names import READ_ACCOUNT
 from obet.vault.session import Session
 
 _RULES = "sudo -n /usr/sbin/nft -j list ruleset"

@@ -16,7 +16,7 @@ import msgspec
 
 from obet.defaults import HARD_STOP_DAYS
 from obet.errors import PolicyError
-from obet.model import Address, Estate, Purpose, VaultSettings
+from obet.model import Address, Device, Estate, Purpose, VaultSettings
 from obet.obligations import Grant
 from obet.vault import names
 
@@ -136,6 +136,9 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
         for device in devices:
             secret = names.device_secret(customer, device)
             paths |= _secret_paths(Purpose(purpose), vault.kv_mount, secret)
+            for account in accounts_with_password(estate.customers[customer].devices[device]):
+                own = names.account_secret(customer, device, account)
+                paths |= _secret_paths(Purpose(purpose), vault.kv_mount, own)
             paths[f"{vault.kv_mount}/data/{names.lock(customer, device)}"] = ["create", "read", "update"]
             paths[f"{vault.transit_mount}/encrypt/{names.device_key(customer, device)}"] = ["update"]
         yield _policy(name, paths, base=False)
@@ -146,6 +149,11 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
         yield _ssh_role(estate, names.reader(customer), principals, _sources(estate, customer, devices), {})
         for key in (names.customer_key(customer), *(names.device_key(customer, device) for device in devices)):
             yield Resource("plain", f"{vault.transit_mount}/keys/{key}", _KEY, base=False)
+
+
+def accounts_with_password(device: Device) -> tuple[str, ...]:
+    """Our accounts whose passwords stand in Vault: none where the device takes certificates of minutes."""
+    return () if device.platform == "linux" else (names.ACCOUNT, names.READ_ACCOUNT)
 
 
 # Neither can be made true later: no policy of ours reaches a key's configuration.
@@ -211,6 +219,7 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
             **checkpoint,
             f"{transit}/decrypt/c-*": ["update"],
             f"{kv}/metadata/access/*": ["read", "list"],
+            f"{kv}/data/{names.account_secret('+', '+', names.READ_ACCOUNT)}": ["read"],
             f"{ssh}/sign/{names.LABEL}read-*": ["update"],
             f"{ssh}/sign/{names.VANTAGE}": ["update"],
         },

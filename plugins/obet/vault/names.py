@@ -13,6 +13,9 @@ OPERATOR = "obet-operator"
 SECOND_FACTOR = "obet-operators"
 # The principals of SSH certificates: what a device's file of authorised principals names.
 VANTAGE_PRINCIPAL = "vantage"
+# Our accounts on a device: one that works, and one that only looks.
+ACCOUNT = "obet"
+READ_ACCOUNT = "obet-read"
 
 
 def grants(purpose: Purpose) -> str:
@@ -57,6 +60,11 @@ LEDGER_CHECKPOINT = "evidence/ledger"
 def device_secret(customer: str, device: str) -> str:
     """Below the KV mount's `data/` or `metadata/`."""
     return f"{DEVICE_SECRETS}{customer}/{device}"
+
+
+def account_secret(customer: str, device: str, account: str) -> str:
+    """Below the device's own: the password of an account of ours, where the device knows no certificates."""
+    return f"{device_secret(customer, device)}/accounts/{account}"
 
 
 def lock(customer: str, device: str) -> str:

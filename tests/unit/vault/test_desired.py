@@ -126,6 +126,23 @@ def test_a_grants_policy_is_these_paths_and_no_other() -> None:
     }
 
 
+def test_a_device_that_takes_no_certificates_has_its_accounts_passwords_under_its_own_secrets() -> None:
+    switch = device(platform="ios")
+    whole = estate(customer([managed(devices=(DEVICE,))], devices=[switch]))
+    found = desired(whole, [Grant(CUSTOMER, DEVICE, Purpose.TECHNICAL)])
+    (policy,) = (r.body["policy"] for r in found if r.path == f"sys/policies/acl/obet-technical-{CUSTOMER}")
+    assert f'path "{DATA}/accounts/obet" ' in policy
+    assert f'path "{DATA}/accounts/obet-read" ' in policy
+    assert "accounts" not in policies()[f"obet-technical-{CUSTOMER}"]
+
+
+def test_the_verifier_reads_the_passwords_of_reading_accounts_and_of_no_other() -> None:
+    assert may("obet-verifier", "read", f"{DATA}/accounts/obet-read")
+    assert not may("obet-verifier", "update", f"{DATA}/accounts/obet-read")
+    assert not may("obet-verifier", "read", f"{DATA}/accounts/obet")
+    assert not may("obet-verifier", "read", DATA)
+
+
 @pytest.mark.parametrize("name", [f"obet-technical-{CUSTOMER}", f"obet-ending-{CUSTOMER}"])
 def test_a_customers_policy_names_nothing_of_another(name: str) -> None:
     assert OTHER_CUSTOMER not in policies()[name]
