@@ -38,6 +38,7 @@ def commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> I
 
 
 COMMANDS = sorted(commands(cli._parser()))
+GROUPS = sorted({command[:length] for command in COMMANDS for length in range(len(command))})
 SHOW_HELP = """
 import contextlib, io, json, sys
 from obet.cli import main
@@ -54,7 +55,7 @@ print(json.dumps([shown, loaded]))
 @pytest.fixture(scope="module")
 def shown() -> tuple[dict[str, str], list[str]]:
     """Each command's help, and which libraries showing all of them has loaded."""
-    answer = python(SHOW_HELP, json.dumps([*COMMANDS, (), ("vault",), ("secret",), ("handover",)]))
+    answer = python(SHOW_HELP, json.dumps([*COMMANDS, *GROUPS]))
     assert answer.returncode == 0, answer.stderr
     texts, loaded = json.loads(answer.stdout)
     return texts, loaded
@@ -77,21 +78,31 @@ def test_help_needs_neither_vaults_client_nor_ssh(shown: tuple[dict[str, str], l
     assert shown[1] == []
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_each_commands_help_shows_an_example_of_it_and_the_exit_codes(
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPS], ids=" ".join)
+def test_each_help_shows_examples_that_the_command_line_takes_and_the_exit_codes(
     shown: tuple[dict[str, str], list[str]], command: tuple[str, ...]
 ) -> None:
     text = shown[0][" ".join(command)]
-    (example,) = [line for line in text.splitlines() if line.startswith("  ") and f"obet {' '.join(command)}" in line]
     assert "exit codes:" in text
-    words = shlex.split(example.rpartition("|")[2])
-    assert cli._parser().parse_args(words[1:]).command.replace("_", " ").startswith(" ".join(command))
+    called = [cli._parser().parse_args(words).command for words in examples(text)]
+    assert called
+    assert all(function.replace("_", " ").startswith(" ".join(command)) for function in called)
 
 
-@pytest.mark.parametrize("group", ["", "vault", "secret", "handover"])
-def test_the_help_of_a_group_names_its_commands(shown: tuple[dict[str, str], list[str]], group: str) -> None:
-    below = {c[len(group.split())] for c in COMMANDS if c[: len(group.split())] == tuple(group.split())}
-    assert below == set(re.findall(r"^    (\w+)", shown[0][group], re.MULTILINE))
+def examples(text: str) -> Iterator[list[str]]:
+    """What each example of a help gives to `obet`: without what stands beside it, before or after it in the shell."""
+    for line in text.partition("examples:\n")[2].partition("\n\n")[0].splitlines():
+        words = shlex.split(re.split(r"\s{2,}|\s>\s", line.strip())[0].rpartition("| ")[2])
+        assert words[0] == "obet", line
+        yield words[1:]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=" ".join)
+def test_the_help_of_a_group_names_its_commands(
+    shown: tuple[dict[str, str], list[str]], group: tuple[str, ...]
+) -> None:
+    below = {command[len(group)] for command in COMMANDS if command[: len(group)] == group}
+    assert below == set(re.findall(r"^    (\w+)", shown[0][" ".join(group)], re.MULTILINE))
 
 
 def test_the_exit_codes_in_the_help_are_those_of_the_errors(shown: tuple[dict[str, str], list[str]]) -> None:
@@ -294,6 +305,14 @@ def test_audit_shows_the_reads_of_all_runs_or_of_one(capsys: pytest.CaptureFixtu
     assert [read["run"] for read in json.loads(one)] == ["run-2"]
     _, table, _ = run(capsys, "audit", str(log))
     assert len(table.splitlines()) == 3
+
+
+def test_audit_asks_for_no_estate_which_it_does_not_use(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_text(json.dumps(AUDIT[0]) + "\n")
+    answer = obet("audit", str(log), "--json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert [read["run"] for read in json.loads(answer.stdout)] == ["run-1"]
 
 
 def test_an_audit_log_that_cannot_be_read_is_exit_1_and_one_line(
