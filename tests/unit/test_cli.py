@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -373,6 +374,19 @@ def read_until(terminal: int, words: str) -> str:
         except OSError:  # the program has ended
             break
     return shown
+
+
+def test_logging_out_without_a_vault_does_not_say_that_one_is_logged_out(example: Path) -> None:
+    edit(example / "estate.yml", "https://198.51.100.10:8200", "https://127.0.0.1:1")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        environment = {"OBET_ESTATE": str(example), "XDG_RUNTIME_DIR": memory}
+        (Path(memory) / "obet").mkdir(mode=0o700)
+        (Path(memory) / "obet" / "operator").touch(mode=0o600)
+        (Path(memory) / "obet" / "operator").write_text("a-token")
+        first, second = obet("logout", environment=environment), obet("logout", environment=environment)
+    assert (first.returncode, first.stdout) == (5, "")
+    assert "could not be revoked (Vault cannot be reached" in first.stderr
+    assert (second.returncode, second.stdout) == (0, "logged out\n"), "nobody is logged in any more"
 
 
 def test_a_device_that_is_none_is_said_before_a_password_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
