@@ -16,8 +16,9 @@ import msgspec
 
 from obet import estate as estates
 from obet.errors import ObetError
+from obet.evidence.chain import Event, Line
 from obet.evidence.compose import compose
-from obet.evidence.ledger import Event, Ledger, Line
+from obet.evidence.ledger import Ledger
 from obet.evidence.promises import Check
 from obet.evidence.report import Look, TimelineEntry
 from obet.evidence.report_page import page

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from builders import EXAMPLE
 from obet import cli
-from obet.evidence.ledger import Event, Happening, Ledger
+from obet.evidence.chain import Event, Happening
+from obet.evidence.ledger import Ledger
 from obet.evidence.promises import PROOFS, as_json
 from reports import check
 
