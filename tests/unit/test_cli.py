@@ -259,7 +259,7 @@ def test_the_registrar_says_what_is_broken_and_that_without_a_vault_it_closed_no
     code, out, error = run(capsys, "vault", "apply", estate=example)
     assert (code, out) == (3, "")
     closed, broken = error.splitlines()
-    assert closed.startswith("obet: nothing was closed either: ")
+    assert closed.startswith("obet: not all was closed that could be: ")
     assert broken == f"obet: {path}:17: services[0].warranty_until: day is out of range for month"
 
 

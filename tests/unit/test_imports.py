@@ -22,7 +22,7 @@ DOCUMENTED = sorted((PLUGINS / "modules").glob("*.py"))
 PURE = [
     *("model", "obligations", "plan", "secret", "errors", "evidence/promises", "evidence/report", "evidence/compose"),
     *("evidence/chain", "evidence/reconciliation"),
-    *("access/policy", "access/nftables", "access/proof", "vault/desired", "vault/names"),
+    *("access/policy", "access/nftables", "access/proof", "vault/desired", "vault/names", "vault/narrowing"),
 ]
 # What reads or writes anything, or runs anything, or tells the time.
 INPUT_OUTPUT = {
