@@ -213,7 +213,8 @@ def _report(commands: _Commands) -> None:
         "report",
         "a page of what was promised, seen and done, and what is pending",
         "obet report --from verify.json --output report.html",
-        options=(_DEVICES, _AT),
+        "obet report --from verify.json --json",
+        options=(_DEVICES, _AT, _JSON),
         module="obet.reporting",
     )
     report.add_argument(
@@ -233,8 +234,8 @@ def _report(commands: _Commands) -> None:
         metavar="FILE",
         help="a file audit device's log: who read which secret",
     )
-    report.add_argument("--output", type=Path, metavar="FILE", help="the page's file (default: standard output)")
-    report.add_argument("--language", choices=("en", "bg"), default="en")
+    report.add_argument("--output", type=Path, metavar="FILE", help="a file for it (default: standard output)")
+    report.add_argument("--language", choices=("en", "bg"), default="en", help="the page's")
 
 
 def _group(commands: _Commands, name: str, text: str, *examples: str) -> _Commands:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from obet.evidence.compose import compose
 from obet.evidence.ledger import Ledger
 from obet.evidence.promises import Check
 from obet.evidence.report import Look, TimelineEntry
+from obet.evidence.report_json import document
 from obet.evidence.report_page import page
 from obet.vault.audit import SecretRead, secret_reads
 
@@ -51,7 +53,8 @@ def report(options: Namespace) -> int:
         if isinstance(error, ObetError):
             raise
         raise ObetError(f"{', '.join(options.verified)}: {error}") from None
-    _write(options.output, page(found, options.language))
+    text = f"{json.dumps(document(found), indent=2)}\n" if options.json else page(found, options.language)
+    _write(options.output, text)
     return 0
 
 

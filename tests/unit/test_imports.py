@@ -21,7 +21,7 @@ ADAPTERS = sorted(path for folder in ADAPTER_FOLDERS for path in (PLUGINS / fold
 DOCUMENTED = sorted((PLUGINS / "modules").glob("*.py"))
 PURE = [
     *("model", "obligations", "plan", "secret", "errors", "evidence/promises", "evidence/report", "evidence/compose"),
-    *("evidence/chain", "evidence/reconciliation"),
+    *("evidence/chain", "evidence/reconciliation", "evidence/report_json"),
     *("access/policy", "access/nftables", "access/proof", "vault/desired", "vault/names", "vault/narrowing"),
 ]
 # What reads or writes anything, or runs anything, or tells the time.

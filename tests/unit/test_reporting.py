@@ -67,6 +67,21 @@ def test_the_page_goes_to_standard_output_or_whole_into_a_file(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "verify.json"]
 
 
+def test_for_machines_it_says_the_same_as_the_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    look = verified(tmp_path)
+    _, text, _ = run(capsys, "--from", look, "--at", "2026-12-01", "--json")
+    _, page, _ = run(capsys, "--from", look, "--at", "2026-12-01")
+    told = json.loads(text)
+    (shown,) = [customer for customer in told["customers"] if customer["id"] == CUSTOMER]
+    assert [promise["name"] for promise in shown["promises"] if promise["holds"]] == ["fixed-ip"]
+    assert page.count('class="badge holds"') == told["counts"]["holds"]
+    assert all(one["id"] in page for one in told["customers"])
+    assert hashlib.sha256(look.read_bytes()).hexdigest() in told["looks"][0]["digest"]
+    place = tmp_path / "report.json"
+    assert run(capsys, "--from", look, "--at", "2026-12-01", "--json", "--output", place)[:2] == (0, "")
+    assert json.loads(place.read_text()) == told
+
+
 def test_verify_can_be_piped_in(tmp_path: Path) -> None:
     program = "import sys; from obet.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, "--estate", str(EXAMPLE), "report", DEVICE, "--from", "-"]
