@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,9 +44,13 @@ class Ledger:
         lines = self._file.lines()
         return 0 < number <= len(lines) and self._line(lines[number - 1], number).hash == hash_
 
-    def lines(self) -> list[Line]:
-        """DamagedLedgerError names the first line that is none."""
-        return [self._line(text, number) for number, text in enumerate(self._file.lines(), start=1)]
+    def lines(self, step: Callable[[], None] = lambda: None) -> list[Line]:
+        """DamagedLedgerError names the first line that is none. `step` is told of each."""
+        found = []
+        for number, text in enumerate(self._file.lines(), start=1):
+            found.append(self._line(text, number))
+            step()
+        return found
 
     def torn(self) -> int:
         """How many bytes a writer that was killed left half written at the end; 0 while one is still writing."""
