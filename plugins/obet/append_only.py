@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
+from fcntl import LOCK_EX, LOCK_SH, flock
 from io import BufferedReader, FileIO
 from pathlib import Path
 
@@ -62,6 +62,14 @@ class AppendOnlyFile:
         """All whole lines; none while there is no file. ObetError when they cannot be read."""
         with self._reading() as file:
             return [] if file is None else file.read().split(b"\n")[:-1]
+
+    def torn(self) -> int:
+        """How many bytes stand after the last whole line, left by a writer who is gone; ObetError as for `lines`."""
+        with self._reading() as file:
+            if file is None:
+                return 0
+            flock(file, LOCK_SH)  # a writer that is under way has it
+            return file.seek(0, os.SEEK_END) - _last_line(file)[1]
 
     @contextmanager
     def _reading(self) -> Iterator[BufferedReader | None]:

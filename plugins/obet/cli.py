@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from obet.errors import ObetError
 from obet.model import Moment
 
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
+_Option: TypeAlias = Callable[[argparse.ArgumentParser], None]
 _EXAMPLES = """\
 examples:
   obet due --at 2027-01-01        what must hold then, and why
@@ -33,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        if options.estate is None:
+        if options.estate is None and options.needs_estate:
             parser.error("say which estate: --estate FOLDER, or OBET_ESTATE in the environment")
         # Only now: `--help` needs neither Vault's client nor SSH.
         code = int(getattr(import_module(options.module), options.command)(options))
@@ -65,105 +68,41 @@ def _parser() -> argparse.ArgumentParser:
         "--estate", type=Path, default=Path(default) if default else None, help="the estate's folder (or OBET_ESTATE)"
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    due = _command(commands, "due", "what must hold, why, since when, until when", "obet due --at 2027-01-01")
-    _at(due)
-    _json(due)
-    plan = _command(commands, "plan", "what is to be on each device", "obet plan d-3f8k2m9q0t")
-    plan.add_argument("devices", nargs="*", metavar="DEVICE")
-    _at(plan)
-    _json(plan)
-    verify = _command(
-        commands, "verify", "prove afresh what holds; exit code 10 when something does not", "obet verify"
+    _command(
+        commands,
+        "due",
+        "what must hold, why, since when, until when",
+        "obet due --at 2027-01-01",
+        options=(_AT, _JSON),
     )
-    verify.add_argument("devices", nargs="*", metavar="DEVICE")
-    verify.add_argument(
-        "--audit",
-        type=Path,
-        metavar="FILE",
-        help="Vault's audit log (default: the estate's, where it can be read here)",
+    _command(
+        commands,
+        "plan",
+        "what is to be on each device",
+        "obet plan d-3f8k2m9q0t",
+        options=(_DEVICES, _AT, _JSON),
     )
-    _json(verify)
-
+    _command(
+        commands,
+        "verify",
+        "prove afresh what holds; exit code 10 when something does not",
+        "obet verify",
+        options=(_DEVICES, _AUDIT_LOG, _JSON),
+    )
     _report(commands)
     _operators(commands)
-    vault = _group(commands, "vault", "what Vault is to hold, and its drift")
-    bootstrap = _command(
-        vault,
-        "bootstrap",
-        "an administrator's first set-up; his token is asked for, or comes as a line of standard input",
-        "vault print token | obet vault bootstrap --revoke-token",
-        function="vault_bootstrap",
-    )
-    bootstrap.add_argument("--revoke-token", action="store_true", help="revoke the administrator's token at the end")
-    bootstrap.add_argument(
-        "--credentials", type=Path, metavar="FOLDER", help="write the registrar's login material there (tmpfs only)"
-    )
-    _json(bootstrap)
-    drift = _command(
-        vault, "plan", "what differs; exit code 2 when something does", "obet vault plan --json", function="vault_plan"
-    )
-    _json(drift)
-    apply = _command(
-        vault,
-        "apply",
-        "write what contracts and clock call for (a timer's job)",
-        "obet vault apply",
-        function="vault_apply",
-    )
-    _json(apply)
-    credential = _command(
-        vault,
-        "credential",
-        "the registrar hands out a node's login material",
-        "obet vault credential obet-node-node1 --to /run/obet/credentials",
-        function="vault_credential",
-    )
-    credential.add_argument("role", help="an AppRole role of ours")
-    credential.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a folder on tmpfs")
-    _json(credential)
-
-    operator = _command(
-        vault,
-        "operator",
-        "an administrator lets an operator in, or gives him a new password and second factor; his token and the new "
-        "password are asked for, or come as lines of standard input",
-        "obet vault operator op1",
-        function="vault_operator",
-        module="obet.operator_commands",
-    )
-    operator.add_argument("name", metavar="NAME")
-    _json(operator)
-
-    secret = _group(commands, "secret", "secrets of a device")
-    login = _command(
-        secret,
-        "login",
-        "take the customer's initial login; the password is asked for, or comes as a line of standard input",
-        "obet secret login d-3f8k2m9q0t --user setup",
-        function="secret_login",
-    )
-    login.add_argument("device", metavar="DEVICE")
-    login.add_argument("--user", required=True)
-    _json(login)
-
-    handover = _group(commands, "handover", "the customer's own access")
-    confirm = _command(
-        handover,
-        "confirm",
-        "the customer has logged in with his own key",
-        "obet handover confirm d-3f8k2m9q0t",
-        function="handover_confirm",
-    )
-    confirm.add_argument("device", metavar="DEVICE")
-    _json(confirm)
-
+    _vault(commands)
+    _devices_own(commands)
     audit = _command(
-        commands, "audit", "who read which secret, under which purpose", "obet audit /var/log/vault/audit-1.log"
+        commands,
+        "audit",
+        "who read which secret, under which purpose",
+        "obet audit /var/log/vault/audit-1.log",
+        options=(_JSON,),
+        needs_estate=False,
     )
     audit.add_argument("file", type=Path, help="a file audit device's log")
     audit.add_argument("--run", help="only this run's reads")
-    _json(audit)
     return parser
 
 
@@ -171,33 +110,113 @@ _OIDC_LOGIN = """\
 a token on standard input, as `vault login -method=oidc -no-store -field=token role=obet-operator-NAME` prints it"""
 
 
-def _operators(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _operators(commands: _Commands) -> None:
+    module = "obet.operator_commands"
     login = _command(
         commands,
         "login",
         "work as yourself on this node; password and code are asked for, or come as lines of standard input",
         "obet login op1",
-        module="obet.operator_commands",
+        options=(_JSON,),
+        module=module,
     )
     login.add_argument("name", nargs="?", metavar="NAME", help="as estate.yml names you under operators")
-    login.add_argument(
-        "--token",
-        action="store_true",
-        help=_OIDC_LOGIN,
+    login.add_argument("--token", action="store_true", help=_OIDC_LOGIN)
+    _command(commands, "logout", "end that login", "obet logout", options=(_JSON,), module=module)
+
+
+def _vault(commands: _Commands) -> None:
+    vault = _group(
+        commands,
+        "vault",
+        "what Vault is to hold, and its drift",
+        "vault print token | obet vault bootstrap --revoke-token",
+        "obet vault plan",
+        "obet vault apply",
     )
-    _json(login)
-    _json(_command(commands, "logout", "end that login", "obet logout", module="obet.operator_commands"))
+    bootstrap = _command(
+        vault,
+        "bootstrap",
+        "an administrator's first set-up; his token is asked for, or comes as a line of standard input",
+        "vault print token | obet vault bootstrap --revoke-token",
+        options=(_JSON,),
+        function="vault_bootstrap",
+    )
+    bootstrap.add_argument("--revoke-token", action="store_true", help="revoke the administrator's token at the end")
+    bootstrap.add_argument(
+        "--credentials", type=Path, metavar="FOLDER", help="write the registrar's login material there (tmpfs only)"
+    )
+    _command(
+        vault,
+        "plan",
+        "what differs; exit code 2 when something does",
+        "obet vault plan --json",
+        options=(_JSON,),
+        function="vault_plan",
+    )
+    _command(
+        vault,
+        "apply",
+        "write what contracts and clock call for (a timer's job)",
+        "obet vault apply",
+        options=(_JSON,),
+        function="vault_apply",
+    )
+    credential = _command(
+        vault,
+        "credential",
+        "the registrar hands out a node's login material",
+        "obet vault credential obet-node-node1 --to /run/obet/credentials",
+        options=(_JSON,),
+        function="vault_credential",
+    )
+    credential.add_argument("role", help="an AppRole role of ours")
+    credential.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a folder on tmpfs")
+    operator = _command(
+        vault,
+        "operator",
+        "an administrator lets an operator in, or gives him a new password and second factor; his token and the new "
+        "password are asked for, or come as lines of standard input",
+        "obet vault operator op1",
+        options=(_JSON,),
+        function="vault_operator",
+        module="obet.operator_commands",
+    )
+    operator.add_argument("name", metavar="NAME")
 
 
-def _report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _devices_own(commands: _Commands) -> None:
+    example = "obet secret login d-3f8k2m9q0t --user setup"
+    login = _command(
+        _group(commands, "secret", "secrets of a device", example),
+        "login",
+        "take the customer's initial login; the password is asked for, or comes as a line of standard input",
+        example,
+        options=(_DEVICE, _JSON),
+        function="secret_login",
+    )
+    login.add_argument("--user", required=True)
+    example = "obet handover confirm d-3f8k2m9q0t"
+    _command(
+        _group(commands, "handover", "the customer's own access", example),
+        "confirm",
+        "the customer has logged in with his own key",
+        example,
+        options=(_DEVICE, _JSON),
+        function="handover_confirm",
+    )
+
+
+def _report(commands: _Commands) -> None:
     report = _command(
         commands,
         "report",
         "a page of what was promised, seen and done, and what is pending",
         "obet report --from verify.json --output report.html",
+        "obet report --from verify.json --json",
+        options=(_DEVICES, _AT, _JSON),
         module="obet.reporting",
     )
-    report.add_argument("devices", nargs="*", metavar="DEVICE", help="tell of these devices and their customers only")
     report.add_argument(
         "--from",
         dest="verified",
@@ -215,47 +234,40 @@ def _report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         metavar="FILE",
         help="a file audit device's log: who read which secret",
     )
-    report.add_argument("--output", type=Path, metavar="FILE", help="the page's file (default: standard output)")
-    report.add_argument("--language", choices=("en", "bg"), default="en")
-    _at(report)
+    report.add_argument("--output", type=Path, metavar="FILE", help="a file for it (default: standard output)")
+    report.add_argument("--language", choices=("en", "bg"), default="en", help="the page's")
 
 
-def _group(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    group = commands.add_parser(name, help=text, description=text)
-    return group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+def _group(commands: _Commands, name: str, text: str, *examples: str) -> _Commands:
+    return _described(commands, name, text, examples).add_subparsers(title="commands", required=True, metavar="COMMAND")
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: _Commands,
     name: str,
     text: str,
-    example: str,
+    *examples: str,
+    options: Iterable[_Option] = (),
     function: str | None = None,
     module: str = "obet.commands",
+    needs_estate: bool = True,
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=text,
-        epilog=f"example:\n  {example}\n\n{_EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=function or name, module=module)
+    """`function` of `module` does it; the command's own name is that of its function unless said otherwise."""
+    parser = _described(commands, name, text, examples)
+    for option in options:
+        option(parser)
+    parser.set_defaults(command=function or name, module=module, needs_estate=needs_estate)
     return parser
 
 
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for machines")
-
-
-def _at(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--at",
-        type=_instant,
-        metavar="TIME",
-        help="look as of a day or an instant (2027-01-01T12:00:00+02:00); what it shows is never applied",
+def _described(commands: _Commands, name: str, text: str, examples: Iterable[str]) -> argparse.ArgumentParser:
+    shown = "\n".join(f"  {example}" for example in examples)
+    return commands.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=f"examples:\n{shown}\n\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
@@ -264,6 +276,29 @@ def _instant(text: str) -> datetime:
         return Moment.parse(text).start("UTC")
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day and no instant with an offset") from None
+
+
+def _option(*names: str, **described: Any) -> _Option:
+    """An option that several commands have."""
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(*names, **described)
+
+    return add
+
+
+_JSON = _option("--json", action="store_true", help="for machines")
+_AT = _option(
+    "--at",
+    type=_instant,
+    metavar="TIME",
+    help="look as of a day or an instant (2027-01-01T12:00:00+02:00); what it shows is never applied",
+)
+_DEVICE = _option("device", metavar="DEVICE")
+_DEVICES = _option("devices", nargs="*", metavar="DEVICE", help="these devices only")
+_AUDIT_LOG = _option(
+    "--audit", type=Path, metavar="FILE", help="Vault's audit log (default: the estate's, where it can be read here)"
+)
 
 
 if __name__ == "__main__":

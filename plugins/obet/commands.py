@@ -33,7 +33,7 @@ from obet.vault import credentials, device_secrets, names
 from obet.vault.audit import secret_reads
 from obet.vault.desired import Resource, desired
 from obet.vault.session import AppRoleCredential, Session, Token
-from obet.vault.state import Change, apply, difference
+from obet.vault.state import Change, apply, closings, difference, remedy
 
 _DRIFT = 2
 
@@ -182,7 +182,7 @@ def vault_plan(options: Namespace) -> int:
     if options.json:
         _print_json(_plain_changes(changes))
     else:
-        _print_changes(changes, "to do")
+        _print_changes(run, changes, "to do")
     return _DRIFT if changes else 0
 
 
@@ -214,7 +214,7 @@ def vault_apply(options: Namespace) -> int:
         _print_json({"changes": _plain_changes(changes), "warnings": msgspec.to_builtins(near)})
     else:
         _print_warnings(near)
-        _print_changes(changes, "made")
+        _print_changes(run, changes, "made")
     return _DRIFT if any(change.base for change in changes) else 0
 
 
@@ -224,14 +224,14 @@ def _said_besides() -> Iterator[None]:
     try:
         yield
     except ObetError as failed:
-        print(f"obet: nothing was closed either: {failed}", file=sys.stderr)
+        print(f"obet: not all was closed that could be: {failed}", file=sys.stderr)
 
 
 def _only_close(run: Run, unread: Iterable[str] = ()) -> None:
-    """Grants that nothing calls for any more, but for those of customers whose contract was not read."""
+    """What no contract calls for any more, grants or parts of them, but for customers whose contract was not read."""
     try:
         changes = _difference(run.session, desired(run.estate, grants(run.obligations())))
-        over = [c for c in changes if c.action == "delete" and not c.path.endswith(tuple(unread))]
+        over = [change for change in closings(changes) if not change.path.endswith(tuple(unread))]
         _apply(run.session, over)
     finally:
         run.close()
@@ -253,9 +253,9 @@ def _apply(session: Session, changes: Sequence[Change]) -> None:
         apply(session, changes, progress.step)
 
 
-def _print_changes(changes: Sequence[Change], verb: str) -> None:
+def _print_changes(run: Run, changes: Sequence[Change], verb: str) -> None:
     for change in changes:
-        note = "  (drift: an administrator mends it with `obet vault bootstrap`)" if change.base else ""
+        note = f"  (drift: {remedy(run.estate.settings.vault, change)})" if change.base else ""
         print(f"{change}{note}")
     print(f"{len(changes)} {verb}" if changes else "nothing to do: Vault is as contracts and clock say")
 

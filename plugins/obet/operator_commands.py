@@ -9,7 +9,7 @@ from argparse import Namespace
 
 from obet import estate as estates
 from obet.commands import asked, tell
-from obet.errors import RunError
+from obet.errors import RunError, VaultError
 from obet.vault import operators
 from obet.vault.session import Session, Token
 
@@ -29,7 +29,10 @@ def login(options: Namespace) -> int:
         operators.log_in(session, options.name, asked("Password: "), asked("Code: "))
     name = operators.name_of(session)
     # Whoever was logged in here before; it may be this very token.
-    operators.end(settings, session.run_id, os.environ, but=session.token.value)
+    try:
+        operators.end(settings, session.run_id, os.environ, but=session.token.value)
+    except VaultError as error:
+        print(f"obet: who was logged in here before: {error}", file=sys.stderr)
     operators.keep(os.environ, session.token.value)
     said = f"logged in as {name}, from this node, until `obet logout` or a quarter of an hour without a run"
     tell(options, said, operator=name)
@@ -37,6 +40,7 @@ def login(options: Namespace) -> int:
 
 
 def logout(options: Namespace) -> int:
+    """Says "logged out" only of a token that Vault knows no more."""
     settings = estates.load(options.estate).settings.vault
     operators.end(settings, str(uuid.uuid4()), os.environ)
     tell(options, "logged out")

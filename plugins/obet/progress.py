@@ -13,12 +13,19 @@ _PAUSE = {True: 0.2, False: 10.0}  # seconds between two words, to a terminal an
 
 
 class Progress:
-    """`with Progress("verifying", 12) as progress: … progress.step()`: nothing is said of what is quick."""
+    """`with Progress("verifying", 12) as progress: … progress.step()`: nothing is said of what is quick.
+
+    Without a total only how much is done is said.
+    """
 
     def __init__(
-        self, what: str, total: int, out: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic
+        self,
+        what: str,
+        total: int | None = None,
+        out: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._what, self._total, self._out, self._clock = what, total, out, clock
+        self._what, self._total, self._out, self._clock = what, total, out or sys.stderr, clock
         self._done, self._said = 0, False
         self._next = clock() + _PATIENCE
 
@@ -28,12 +35,14 @@ class Progress:
     def step(self) -> None:
         """One more of the total is done."""
         self._done += 1
-        now, terminal = self._clock(), self._out.isatty()
+        now = self._clock()
         if now < self._next:
             return
+        terminal = self._out.isatty()
         self._next, self._said = now + _PAUSE[terminal], True
         before, after = ("\r", "") if terminal else ("", "\n")
-        print(f"{before}obet: {self._what}: {self._done} of {self._total}", end=after, file=self._out, flush=True)
+        total = "" if self._total is None else f" of {self._total}"
+        print(f"{before}obet: {self._what}: {self._done}{total}", end=after, file=self._out, flush=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

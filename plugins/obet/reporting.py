@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +17,14 @@ import msgspec
 
 from obet import estate as estates
 from obet.errors import ObetError
+from obet.evidence.chain import Event, Line
 from obet.evidence.compose import compose
-from obet.evidence.ledger import Event, Ledger, Line
+from obet.evidence.ledger import Ledger
 from obet.evidence.promises import Check
-from obet.evidence.report import Look, TimelineEntry
-from obet.evidence.report_page import page
+from obet.evidence.report import Look, Report, TimelineEntry
+from obet.evidence.report_json import document
+from obet.evidence.report_page import page, parts
+from obet.progress import Progress
 from obet.vault.audit import SecretRead, secret_reads
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -36,22 +40,32 @@ class _Verified(msgspec.Struct, frozen=True):
 
 def report(options: Namespace) -> int:
     looks = [_look(place) for place in options.verified]
+    estate = estates.load(options.estate)
+    timeline = _timeline(options.ledger, os.environ)
+    reads = _reads(options.audit) if options.audit else None
     try:
-        found = compose(
-            estates.load(options.estate),
-            looks,
-            options.at or datetime.now(UTC),
-            devices=options.devices,
-            timeline=_timeline(options.ledger, os.environ),
-            reads=_reads(options.audit) if options.audit else None,
-            another_time=options.at is not None,
-        )
+        with Progress("putting the report together", len(estate.customers)) as progress:
+            found = compose(
+                estate,
+                looks,
+                options.at or datetime.now(UTC),
+                devices=options.devices,
+                timeline=timeline,
+                reads=reads,
+                another_time=options.at is not None,
+                step=progress.step,
+            )
     except ValueError as error:
         if isinstance(error, ObetError):
             raise
         raise ObetError(f"{', '.join(options.verified)}: {error}") from None
-    _write(options.output, page(found, options.language))
+    _write(options.output, f"{json.dumps(document(found), indent=2)}\n" if options.json else _page(found, options))
     return 0
+
+
+def _page(found: Report, options: Namespace) -> str:
+    with Progress("writing the page", parts(found)) as progress:
+        return page(found, options.language, progress.step)
 
 
 def _look(place: str) -> Look:
@@ -70,7 +84,8 @@ def _timeline(place: Path | None, environment: Mapping[str, str]) -> list[Timeli
     ledger = Ledger(place) if place else Ledger.of_this_node(environment)
     if place is not None and not place.is_file():
         raise ObetError(f"{place}: cannot be read: there is no such file")
-    return [_entry(line) for line in ledger.lines()]
+    with Progress("reading the ledger, lines") as progress:
+        return [_entry(line) for line in ledger.lines(progress.step)]
 
 
 def _entry(line: Line) -> TimelineEntry:
@@ -104,13 +119,19 @@ def _reads(places: Iterable[Path]) -> list[SecretRead]:
     found: list[SecretRead] = []
     for place in places:
         try:
-            with place.open(encoding="utf-8") as lines:
-                found += secret_reads(lines)
+            with place.open(encoding="utf-8") as lines, Progress(f"reading {place}, lines") as progress:
+                found += secret_reads(_counted(lines, progress.step))
         except OSError as error:
             raise ObetError(f"{place}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise ObetError(f"{place}: is no audit log: not UTF-8") from None
     return found
+
+
+def _counted(lines: Iterable[str], step: Callable[[], None]) -> Iterator[str]:
+    for line in lines:
+        yield line
+        step()
 
 
 def _write(place: Path | None, text: str) -> None:

@@ -23,7 +23,8 @@ from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
 from obet.errors import ClockError, ObetError, RunError, VaultDeniedError, VaultError
 from obet.evidence.account import Account, Doer
-from obet.evidence.ledger import Ledger
+from obet.evidence.chain import Checkpoint
+from obet.evidence.ledger import DamagedLedgerError, Ledger
 from obet.model import Device, Estate, Purpose
 from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
@@ -49,6 +50,7 @@ class Run:
         self.journal = Journal.of_this_node(environment)
         self.ledger = Ledger.of_this_node(environment)
         self.purpose: Purpose | None = None
+        self.off_record = ""  # why a verifier's run is not in the ledger
         self._process = os.getpid()
         self._children: dict[str, Session] = {}
         self._retired: list[Session] = []
@@ -90,10 +92,17 @@ class Run:
         return Session.login(self.estate.settings.vault, self.id, credential, self.account)
 
     def _begin_account(self, environment: Mapping[str, str]) -> None:
-        for left in left_behind(environment):
-            self.account.tell_of(left)
-            left.remove()
-        self.account.began(self.session.token)
+        try:
+            torn = self.ledger.torn()  # before anything is written in its place
+            for left in left_behind(environment):
+                self.account.tell_of(left)
+                left.remove()
+            self.account.began(self.session.token, torn)
+        except DamagedLedgerError as error:
+            if self.by != names.VERIFIER:
+                raise
+            # It looks, and says so; what would be read off the record it does not read.
+            self.off_record, self._keeps_account = str(error), False
 
     @property
     def directory(self) -> Path:
@@ -274,7 +283,7 @@ class Run:
     def _vouch(self) -> None:
         """Vault keeps how far the ledger goes."""
         if self._keeps_account:
-            checkpoint.advance(self.session, checkpoint.Checkpoint(*self.ledger.head()), self.ledger.holds)
+            checkpoint.advance(self.session, Checkpoint(*self.ledger.head()), self.ledger.holds)
 
     def close(self) -> None:
         """Revokes the login and removes what stood on tmpfs; in a fork it does nothing."""

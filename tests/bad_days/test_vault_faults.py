@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 
 import pytest
 from lab import Machine, VaultServer
-from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE, WARRANTY_CUSTOMER
+from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE, SHARED_DEVICE, WARRANTY_CUSTOMER
 from lab.provision import Obet
 from lab.vault_proxy import CUT, Answer, Request, VaultProxy
 from life_support import Edit, Job, administrator, fails_clearly, let_locks_expire, recap, verified
@@ -240,6 +240,33 @@ def test_a_contract_that_cannot_be_read_keeps_nobody_elses_access_open(
         restored = _apply(served)
     fails_clearly(answer, 3, f"{broken}:", "unknown field `stray`", secrets=secrets)
     assert granted == [200, 404, 404, 404], "closed for the one, as it was for the other, and nothing is opened"
+    assert restored.returncode == 0
+
+
+def test_a_contract_that_cannot_be_read_keeps_no_device_in_anothers_grant_that_it_has_left(
+    served: Obet, admin: str, edited: Edit
+) -> None:
+    broken, left = (served.estate / "customers" / c / "contract.yml" for c in (WARRANTY_CUSTOMER, MANAGED_CUSTOMER))
+    places = [f"sys/policies/acl/obet-technical-{MANAGED_CUSTOMER}", f"ssh/roles/obet-read-{MANAGED_CUSTOMER}"]
+
+    def named() -> list[set[str]]:
+        texts = [str(served.lab.vault.request("GET", place, token=admin)["data"]) for place in places]
+        return [{device for device in (MANAGED_DEVICE, SHARED_DEVICE) if device in text} for text in texts]
+
+    text = broken.read_text()
+    assert named() == [{MANAGED_DEVICE, SHARED_DEVICE}] * 2
+    edited(left, f"devices: [{MANAGED_DEVICE}, {SHARED_DEVICE}]", f"devices: [{MANAGED_DEVICE}]")
+    broken.write_text(f"{text}stray: field\n")
+    try:
+        answer = _apply(served)
+        narrowed = named()
+    finally:
+        broken.write_text(text)
+        edited(left, f"devices: [{MANAGED_DEVICE}]", f"devices: [{MANAGED_DEVICE}, {SHARED_DEVICE}]")
+        restored = _apply(served)
+    fails_clearly(answer, 3, "unknown field `stray`")
+    assert f"update {places[0]}" in answer.stderr
+    assert narrowed == [{MANAGED_DEVICE}] * 2
     assert restored.returncode == 0
 
 

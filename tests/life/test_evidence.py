@@ -22,6 +22,7 @@ from life_support import (
     Script,
     administrator,
     checks,
+    fails_clearly,
     new_lab,
     secret_path,
     verdict,
@@ -295,6 +296,34 @@ def test_a_line_that_was_cut_out_of_the_middle_is_found(working: Obet) -> None:
     assert code == 10
     assert "line 5 does not follow the one before it" in checks(found, WHOLE)["ledger"]["seen"]
     assert proofs(working, MANAGED_DEVICE)[0] == 0
+
+
+def test_a_damaged_last_line_is_a_failed_check_stops_what_would_add_to_it_and_stays_as_it_is(working: Obet) -> None:
+    whole = ledger_file(working).read_bytes()
+    ledger_file(working).write_bytes(whole + b"{}\n")
+    try:
+        code, found = proofs(working, MANAGED_DEVICE)
+        play = working.play("verify_access", "--limit", MANAGED_DEVICE, check=False)
+        assert ledger_file(working).read_bytes() == whole + b"{}\n"
+    finally:
+        ledger_file(working).write_bytes(whole)
+    assert code == 10
+    check = checks(found, WHOLE)["ledger"]
+    assert (check["passed"], "its last line: is damaged" in check["seen"]) == (False, True)
+    assert verdict(found, "fixed-ip")["holds"] is False
+    assert checks(found, "outsiders do not get in")[MANAGED_DEVICE]["passed"] is True, "the rest was looked at"
+    assert checks(found, "a job with a valid record is served by Vault") == {}, "nothing is read off the record"
+    fails_clearly(play, 2, "its last line: is damaged")
+    assert proofs(working, MANAGED_DEVICE)[0] == 0
+
+
+def test_a_last_line_that_a_kill_tore_off_is_no_damage_and_is_told(working: Obet) -> None:
+    whole = ledger_file(working).read_bytes()
+    ledger_file(working).write_bytes(whole + b'{"at":"2026')
+    code, found = proofs(working, MANAGED_DEVICE)
+    assert code == 0
+    check = checks(found, WHOLE)["ledger"]
+    assert (check["passed"], "; 1 more half written by what was killed" in check["seen"]) == (True, True)
 
 
 # Reads that belong to no run

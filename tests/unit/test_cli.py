@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> I
 
 
 COMMANDS = sorted(commands(cli._parser()))
+GROUPS = sorted({command[:length] for command in COMMANDS for length in range(len(command))})
 SHOW_HELP = """
 import contextlib, io, json, sys
 from obet.cli import main
@@ -54,7 +56,7 @@ print(json.dumps([shown, loaded]))
 @pytest.fixture(scope="module")
 def shown() -> tuple[dict[str, str], list[str]]:
     """Each command's help, and which libraries showing all of them has loaded."""
-    answer = python(SHOW_HELP, json.dumps([*COMMANDS, (), ("vault",), ("secret",), ("handover",)]))
+    answer = python(SHOW_HELP, json.dumps([*COMMANDS, *GROUPS]))
     assert answer.returncode == 0, answer.stderr
     texts, loaded = json.loads(answer.stdout)
     return texts, loaded
@@ -77,21 +79,31 @@ def test_help_needs_neither_vaults_client_nor_ssh(shown: tuple[dict[str, str], l
     assert shown[1] == []
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_each_commands_help_shows_an_example_of_it_and_the_exit_codes(
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPS], ids=" ".join)
+def test_each_help_shows_examples_that_the_command_line_takes_and_the_exit_codes(
     shown: tuple[dict[str, str], list[str]], command: tuple[str, ...]
 ) -> None:
     text = shown[0][" ".join(command)]
-    (example,) = [line for line in text.splitlines() if line.startswith("  ") and f"obet {' '.join(command)}" in line]
     assert "exit codes:" in text
-    words = shlex.split(example.rpartition("|")[2])
-    assert cli._parser().parse_args(words[1:]).command.replace("_", " ").startswith(" ".join(command))
+    called = [cli._parser().parse_args(words).command for words in examples(text)]
+    assert called
+    assert all(function.replace("_", " ").startswith(" ".join(command)) for function in called)
 
 
-@pytest.mark.parametrize("group", ["", "vault", "secret", "handover"])
-def test_the_help_of_a_group_names_its_commands(shown: tuple[dict[str, str], list[str]], group: str) -> None:
-    below = {c[len(group.split())] for c in COMMANDS if c[: len(group.split())] == tuple(group.split())}
-    assert below == set(re.findall(r"^    (\w+)", shown[0][group], re.MULTILINE))
+def examples(text: str) -> Iterator[list[str]]:
+    """What each example of a help gives to `obet`: without what stands beside it, before or after it in the shell."""
+    for line in text.partition("examples:\n")[2].partition("\n\n")[0].splitlines():
+        words = shlex.split(re.split(r"\s{2,}|\s>\s", line.strip())[0].rpartition("| ")[2])
+        assert words[0] == "obet", line
+        yield words[1:]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=" ".join)
+def test_the_help_of_a_group_names_its_commands(
+    shown: tuple[dict[str, str], list[str]], group: tuple[str, ...]
+) -> None:
+    below = {command[len(group)] for command in COMMANDS if command[: len(group)] == group}
+    assert below == set(re.findall(r"^    (\w+)", shown[0][" ".join(group)], re.MULTILINE))
 
 
 def test_the_exit_codes_in_the_help_are_those_of_the_errors(shown: tuple[dict[str, str], list[str]]) -> None:
@@ -247,7 +259,7 @@ def test_the_registrar_says_what_is_broken_and_that_without_a_vault_it_closed_no
     code, out, error = run(capsys, "vault", "apply", estate=example)
     assert (code, out) == (3, "")
     closed, broken = error.splitlines()
-    assert closed.startswith("obet: nothing was closed either: ")
+    assert closed.startswith("obet: not all was closed that could be: ")
     assert broken == f"obet: {path}:17: services[0].warranty_until: day is out of range for month"
 
 
@@ -294,6 +306,14 @@ def test_audit_shows_the_reads_of_all_runs_or_of_one(capsys: pytest.CaptureFixtu
     assert [read["run"] for read in json.loads(one)] == ["run-2"]
     _, table, _ = run(capsys, "audit", str(log))
     assert len(table.splitlines()) == 3
+
+
+def test_audit_asks_for_no_estate_which_it_does_not_use(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_text(json.dumps(AUDIT[0]) + "\n")
+    answer = obet("audit", str(log), "--json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert [read["run"] for read in json.loads(answer.stdout)] == ["run-1"]
 
 
 def test_an_audit_log_that_cannot_be_read_is_exit_1_and_one_line(
@@ -354,6 +374,19 @@ def read_until(terminal: int, words: str) -> str:
         except OSError:  # the program has ended
             break
     return shown
+
+
+def test_logging_out_without_a_vault_does_not_say_that_one_is_logged_out(example: Path) -> None:
+    edit(example / "estate.yml", "https://198.51.100.10:8200", "https://127.0.0.1:1")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        environment = {"OBET_ESTATE": str(example), "XDG_RUNTIME_DIR": memory}
+        (Path(memory) / "obet").mkdir(mode=0o700)
+        (Path(memory) / "obet" / "operator").touch(mode=0o600)
+        (Path(memory) / "obet" / "operator").write_text("a-token")
+        first, second = obet("logout", environment=environment), obet("logout", environment=environment)
+    assert (first.returncode, first.stdout) == (5, "")
+    assert "could not be revoked (Vault cannot be reached" in first.stderr
+    assert (second.returncode, second.stdout) == (0, "logged out\n"), "nobody is logged in any more"
 
 
 def test_a_device_that_is_none_is_said_before_a_password_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

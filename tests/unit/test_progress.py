@@ -45,6 +45,15 @@ def test_a_log_gets_a_line_after_two_seconds_and_then_every_ten(clock: Clock) ->
     assert lines == [f"obet: reading Vault: {done} of 25" for done in (2, 12, 22)]
 
 
+def test_where_nobody_knows_the_total_only_what_is_done_is_said(clock: Clock) -> None:
+    out = io.StringIO()
+    with Progress("reading", out=out, clock=clock) as shown:
+        for _ in range(3):
+            clock.now += 1.0
+            shown.step()
+    assert out.getvalue() == "obet: reading: 2\n"
+
+
 def test_a_terminal_gets_one_line_that_is_written_over_and_ended(clock: Clock) -> None:
     text = told(clock, Terminal(), 1.0, 4)
     assert text == "".join(f"\robet: reading Vault: {done} of 4" for done in (2, 3, 4)) + "\n"

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from builders import EXAMPLE
-from obet import cli
-from obet.evidence.ledger import Event, Happening, Ledger
+from obet import cli, progress
+from obet.evidence.chain import Event, Happening
+from obet.evidence.ledger import Ledger
 from obet.evidence.promises import PROOFS, as_json
 from reports import check
 
@@ -64,6 +65,43 @@ def test_the_page_goes_to_standard_output_or_whole_into_a_file(
     assert place.read_text() == page
     assert place.stat().st_mode & 0o077 == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "verify.json"]
+
+
+def test_for_machines_it_says_the_same_as_the_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    look = verified(tmp_path)
+    _, text, _ = run(capsys, "--from", look, "--at", "2026-12-01", "--json")
+    _, page, _ = run(capsys, "--from", look, "--at", "2026-12-01")
+    told = json.loads(text)
+    (shown,) = [customer for customer in told["customers"] if customer["id"] == CUSTOMER]
+    assert [promise["name"] for promise in shown["promises"] if promise["holds"]] == ["fixed-ip"]
+    assert page.count('class="badge holds"') == told["counts"]["holds"]
+    assert all(one["id"] in page for one in told["customers"])
+    assert hashlib.sha256(look.read_bytes()).hexdigest() in told["looks"][0]["digest"]
+    place = tmp_path / "report.json"
+    assert run(capsys, "--from", look, "--at", "2026-12-01", "--json", "--output", place)[:2] == (0, "")
+    assert json.loads(place.read_text()) == told
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["page", "json"])
+def test_of_what_takes_long_it_says_how_far_it_is_and_of_the_rest_nothing(
+    capsys: pytest.CaptureFixture[str],
+    state: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: tuple[str, ...],
+) -> None:
+    Ledger(state / "ledger.jsonl").append([READ] * 12)
+    log = tmp_path / "audit.log"
+    log.write_text("{}\n" * 3)
+    _, quickly, nothing = run(capsys, "--at", "2026-12-01", "--audit", log, *form)
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    monkeypatch.setitem(progress._PAUSE, False, 0.0)
+    _, slowly, told = run(capsys, "--at", "2026-12-01", "--audit", log, *form)
+    said = {"reading the ledger, lines: 12", f"reading {log}, lines: 3", "putting the report together: 4 of 4"}
+    assert {f"obet: {one}" for one in said} <= set(told.splitlines())
+    assert ("obet: writing the page: 4 of " in told) == (not form)
+    assert nothing == ""
+    assert slowly == quickly
 
 
 def test_verify_can_be_piped_in(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from obet.evidence.ledger import Event, Happening, Ledger
+from obet.evidence.chain import Event, Happening
+from obet.evidence.ledger import Ledger
 from obet.run_directory import RunDirectory, SecretRequest
 from obet.vault.names import DEVICE_SECRETS
 from obet.vault.session import Token
@@ -38,8 +39,10 @@ class Account:
         """A secret was read, in this process or a fork of it."""
         self._directory.note(SecretRequest(accessor=accessor, path=path, request=request))
 
-    def began(self, login: Token) -> None:
-        self._write([self._happening(Event.RUN_BEGAN, facts=_named(login))])
+    def began(self, login: Token, torn: int = 0) -> None:
+        """`torn` is how many bytes of a line a kill had left at the ledger's end."""
+        facts = {**_named(login), **({"torn": torn} if torn else {})}
+        self._write([self._happening(Event.RUN_BEGAN, facts=facts)])
 
     def granted(self, purpose: str, customer: str, token: Token, causes: Mapping[str, str]) -> None:
         """Before anything is read with the token: which devices, and the contract fact that allows each."""

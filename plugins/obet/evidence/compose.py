@@ -6,7 +6,7 @@ Addresses of devices do not get into a report: it outlives the access that they 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -55,10 +55,12 @@ def compose(
     timeline: Iterable[TimelineEntry] = (),
     reads: Iterable[SecretRead] | None = None,
     another_time: bool = False,
+    step: Callable[[], None] = lambda: None,
 ) -> Report:
     """The report of these devices' customers, or of the whole estate, with what must hold at `at`.
 
-    RunError when a device is none of the estate; ValueError when a check names no promise or proof.
+    `step` is told of each customer. RunError when a device is none of the estate; ValueError when a check names no
+    promise or proof.
     """
     chosen = _chosen(estate, devices)
     found = sorted(looks, key=lambda look: look.at)
@@ -72,17 +74,11 @@ def compose(
     for duty in obligations(estate, at):
         if duty.device in chosen.get(duty.customer, ()):
             duties[duty.customer].append(duty)
-    parts = [
-        _customer(
-            estate.customers[name],
-            ids,
-            [pair for place in (name, *ids, LEDGER) for pair in here.get(place, ())],
-            duties[name],
-            at,
-            hidden,
-        )
-        for name, ids in chosen.items()
-    ]
+    parts = []
+    for name, ids in chosen.items():
+        own = [pair for place in (name, *ids, LEDGER) for pair in here.get(place, ())]
+        parts.append(_customer(estate.customers[name], ids, own, duties[name], at, hidden))
+        step()
     only = {device for ids in chosen.values() for device in ids} | set(chosen) if devices else None
     elsewhere = [] if devices else [(look, check) for look, check in kept if check.where not in places]
     return Report(

@@ -12,9 +12,8 @@ from datetime import datetime
 
 import msgspec
 
-from obet.evidence.ledger import Event, Line
+from obet.evidence.chain import Checkpoint, Event, Line
 from obet.vault.audit import SecretRead
-from obet.vault.checkpoint import Checkpoint
 
 
 class Judged(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from importlib import resources
 from itertools import groupby
@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from obet.evidence.promises import PROOFS
-from obet.evidence.report import Point, Report
+from obet.evidence.report import Point, Report, TimelineEntry
 from obet.evidence.wording import Wording, wording
 
 _LONGEST = 600
@@ -23,8 +23,19 @@ _STATES = {True: "holds", False: "broken", None: "open"}
 _MARKS = {True: "✓", False: "✕", None: "–"}  # noqa: RUF001 - a dash that is as wide as the other marks
 
 
-def page(report: Report, language: str = "en") -> str:
+def parts(report: Report) -> int:
+    """How often `page` tells `step`: for each customer and each run of the timeline."""
+    return len(report.customers) + len(_runs(report))
+
+
+def page(report: Report, language: str = "en", step: Callable[[], None] = lambda: None) -> str:
     """The whole document; what was seen is text in it, whatever it holds."""
+
+    def counted(things: Iterable[object]) -> Iterator[object]:
+        for thing in things:
+            yield thing
+            step()
+
     style = resources.files(__package__).joinpath("templates/report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(
@@ -38,7 +49,8 @@ def page(report: Report, language: str = "en") -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         unchecked=_unchecked(report),
-        runs=[(run, list(entries)) for run, entries in groupby(report.timeline, key=lambda entry: entry.run)],
+        runs=_runs(report),
+        counted=counted,
         language=language,
         next_dates={one.customer: one for one in reversed(report.pending) if one.point},
         speech=_Speech(wording(language)),
@@ -47,6 +59,10 @@ def page(report: Report, language: str = "en") -> str:
         style=Markup(style),  # noqa: S704 - a file of this package
         style_digest=digest,
     )
+
+
+def _runs(report: Report) -> list[tuple[str, list[TimelineEntry]]]:
+    return [(run, list(entries)) for run, entries in groupby(report.timeline, key=lambda entry: entry.run)]
 
 
 class _Speech:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from obet.errors import ObetError
-from obet.evidence.ledger import Line, damage
+from obet.evidence.chain import Line, damage
 from obet.evidence.promises import LEDGER, Check
 from obet.evidence.reconciliation import Judged, reconcile, shortened, unlogged
 from obet.model import Estate
@@ -44,8 +44,13 @@ def trail(run: Run, devices: Sequence[str], audit_log: Path | None) -> list[Chec
     except ObetError as error:
         return [_check(LEDGER_IS_WHOLE, LEDGER, False, str(error))]
     wrong = [*damage(lines), *filter(None, [shortened(lines, vouched)])]
-    whole = _check(LEDGER_IS_WHOLE, LEDGER, not wrong, "; ".join(wrong[:_SHOWN]) or f"{len(lines)} lines")
+    whole = _check(LEDGER_IS_WHOLE, LEDGER, not wrong, "; ".join(wrong[:_SHOWN]) or _counted(lines))
     return [whole, *_reads(run, lines, reached, devices, told)]
+
+
+def _counted(lines: Sequence[Line]) -> str:
+    torn = sum("torn" in line.facts for line in lines)
+    return f"{len(lines)} lines{f'; {torn} more half written by what was killed, and never on record' if torn else ''}"
 
 
 def readable_logs(estate: Estate) -> list[Path]:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
 
 import msgspec
 
 from obet.errors import VaultError
+from obet.evidence.chain import Checkpoint
 from obet.vault import names
 from obet.vault.session import Session
 
 _TRIES = 5
-
-
-class Checkpoint(msgspec.Struct, frozen=True):
-    """The last line that is vouched for."""
-
-    number: Annotated[int, msgspec.Meta(ge=1)]
-    hash: str
 
 
 def read(session: Session) -> Checkpoint | None:

@@ -319,10 +319,10 @@ def _hosts(addresses: Iterable[Address]) -> list[str]:
 
 
 def _policy(name: str, paths: Mapping[str, Iterable[str]], *, base: bool) -> Resource:
-    return Resource("plain", f"sys/policies/acl/{name}", {"policy": _hcl(paths)}, base)
+    return Resource("plain", f"sys/policies/acl/{name}", {"policy": hcl(paths)}, base)
 
 
-def _hcl(paths: Mapping[str, Iterable[str]]) -> str:
+def hcl(paths: Mapping[str, Iterable[str]]) -> str:
     """A policy in Vault's own language, in a fixed order, so that the same rights are the same bytes."""
     return "".join(
         f'path "{path}" {{\n  capabilities = {json.dumps(sorted(capabilities))}\n{_parameters(path)}}}\n'

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from obet.errors import RunError, VaultDeniedError, VaultError
+from obet.errors import ObetError, RunError, VaultDeniedError, VaultError
 from obet.model import Estate, VaultSettings
 from obet.run_directory import base
 from obet.vault import credentials, names
@@ -95,16 +95,25 @@ def keep(environment: Mapping[str, str], token: str) -> None:
 
 
 def end(settings: VaultSettings, run: str, environment: Mapping[str, str], *, but: str = "") -> None:
-    """Nobody is logged in on this node any more; a Vault that is away leaves the token to its minutes of life.
+    """Nobody is logged in on this node any more, and the token is revoked, unless it is `but`.
 
-    The token `but` is not revoked.
+    VaultError when it could not be revoked: its file is gone all the same, and how long it lives on is said.
     """
     path = place(environment)
-    with suppress(RunError, VaultError):
-        found = logged_in(settings, run, environment)
-        if found is not None and found.session.token.value != but:
-            found.session.close()
-    path.unlink(missing_ok=True)
+    if not path.exists():
+        return
+    try:
+        token = credentials.read_private(path, "`obet login` again")
+        if token != but:
+            Session(settings, run, Token(token)).close()
+    except ObetError as error:
+        latest = datetime.now(UTC) + timedelta(seconds=TOKEN_LIFE)
+        raise VaultError(
+            f"the login is gone from this node, but its token could not be revoked ({error}): it lives on until "
+            f"{latest:%H:%M:%S}Z at the latest, or as long as a run of this login that is still under way"
+        ) from None
+    finally:
+        path.unlink(missing_ok=True)
 
 
 class LoggedIn(msgspec.Struct, frozen=True):

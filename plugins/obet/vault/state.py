@@ -12,6 +12,7 @@ from obet.errors import VaultError
 from obet.model import Purpose, VaultSettings
 from obet.vault import names
 from obet.vault.desired import Resource
+from obet.vault.narrowing import narrowed
 from obet.vault.operators import second_factor
 from obet.vault.session import Session
 
@@ -19,12 +20,16 @@ Step = Callable[[], None]
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One write that would make Vault as desired. `base` is for an administrator, the rest for the registrar."""
+    """One write that would make Vault as desired. `base` is for an administrator, the rest for the registrar.
+
+    `closing` is what of an update of a grant only takes away: it is done before anything is opened.
+    """
 
     action: Literal["create", "update", "delete"]
     path: str
     base: bool
     resource: Resource | None = None
+    closing: Change | None = None
 
     def __str__(self) -> str:
         return f"{self.action} {self.path}"
@@ -44,20 +49,64 @@ def difference(session: Session, wanted: Sequence[Resource], step: Step = _quiet
         if current is None:
             changes.append(Change("create", _shown(resource), resource.base, resource))
         elif not _says(current, resource.body):
-            base = resource.base or _is_key(session, resource)
-            changes.append(Change("update", _shown(resource), base, resource))
+            base = resource.base or is_key(session.settings, resource.path)
+            closing = None if base else _closing(resource, current)
+            changes.append(Change("update", _shown(resource), base, resource, closing))
     return [*_superfluous(session, wanted), *changes]
 
 
 def apply(session: Session, changes: Iterable[Change], step: Step = _quiet) -> None:
-    """Makes the changes in their order; VaultDeniedError when the session's role may not."""
-    for change in changes:
-        if change.resource is None:
-            session.delete(change.path)
-            _end_logins(session, change.path)
-        else:
-            _write(session, change.resource, change.action)
+    """Makes the changes in their order, but first what closes: all that can be, whatever of it fails.
+
+    VaultDeniedError when the session's role may not; nothing is opened while something is still to be closed.
+    """
+    wanted = tuple(changes)
+    closed, failed = closings(wanted), []
+    for change in closed:
+        try:
+            _make(session, change)
+        except VaultError as error:
+            failed.append(error)
+    if failed:
+        raise type(failed[0])("; ".join(dict.fromkeys(map(str, failed))))
+    for change in wanted:
+        if change not in closed and change.closing != msgspec.structs.replace(change, closing=None):
+            _make(session, change)
         step()
+
+
+def remedy(settings: VaultSettings, change: Change) -> str:
+    """How an administrator mends drift in what is his."""
+    if not is_key(settings, change.path):
+        return "an administrator mends it with `obet vault bootstrap`"
+    return (
+        "Vault makes no such key unexportable again: an administrator deletes it and `obet vault apply` makes a new "
+        "one; what must last is opened before and sealed anew under that, and the ledger's old details open no more"
+    )
+
+
+def closings(changes: Iterable[Change]) -> list[Change]:
+    """What of the changes only takes away."""
+    found = (change if change.action == "delete" else change.closing for change in changes)
+    return [change for change in found if change]
+
+
+def _closing(resource: Resource, current: dict[str, Any]) -> Change | None:
+    """None where nothing is taken away."""
+    left = narrowed(current, resource.body)
+    if left is None:
+        return Change("delete", resource.path, base=False)
+    if _says(current, left):
+        return None
+    return Change("update", resource.path, False, msgspec.structs.replace(resource, body=left))
+
+
+def _make(session: Session, change: Change) -> None:
+    if change.resource is None:
+        session.delete(change.path)
+        _end_logins(session, change.path)
+    else:
+        _write(session, change.resource, change.action)
 
 
 def _end_logins(session: Session, path: str) -> None:
@@ -90,9 +139,9 @@ def _current(session: Session, resource: Resource, tables: dict[str, Any]) -> di
     return found
 
 
-def _is_key(session: Session, resource: Resource) -> bool:
+def is_key(settings: VaultSettings, path: str) -> bool:
     """A transit key: Vault takes a second writing of it without a word and changes nothing."""
-    return resource.path.startswith(f"{session.settings.transit_mount}/keys/")
+    return path.startswith(f"{settings.transit_mount}/keys/")
 
 
 def _write(session: Session, resource: Resource, action: str) -> None:

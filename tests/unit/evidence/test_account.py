@@ -12,7 +12,8 @@ import pytest
 from builders import CUSTOMER, DEVICE, OTHER_CUSTOMER, OTHER_DEVICE, SECOND_DEVICE
 from obet.errors import ObetError
 from obet.evidence.account import Account, Doer
-from obet.evidence.ledger import Event, Ledger, Line, damage
+from obet.evidence.chain import Event, Line, damage
+from obet.evidence.ledger import Ledger
 from obet.run_directory import RunDirectory
 from obet.vault.session import Token
 
@@ -63,6 +64,14 @@ def test_who_it_is_stands_first_by_what_opens_nothing(account: Account, ledger: 
     assert (line.event, line.run, line.node, line.by) == (Event.RUN_BEGAN, RUN, "node1", "obet-node-node1")
     assert line.facts == {"accessor": "accessor-0", "entity": "entity-1"}
     assert b"hvs." not in ledger.path.read_bytes()
+
+
+def test_what_a_kill_left_half_written_is_told_by_the_next_run_and_nothing_where_nothing_was(
+    account: Account, ledger: Ledger
+) -> None:
+    account.began(LOGIN, torn=17)
+    account.began(LOGIN, torn=0)
+    assert [line.facts.get("torn") for line in ledger.lines()] == [17, None]
 
 
 def test_each_device_that_is_granted_stands_with_the_fact_that_allows_it(account: Account, ledger: Ledger) -> None:

@@ -14,7 +14,8 @@ from builders import CUSTOMER, DEVICE, python
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from obet.errors import ObetError
-from obet.evidence.ledger import Event, Happening, Ledger, Line, damage
+from obet.evidence.chain import Event, Happening, Line, damage
+from obet.evidence.ledger import DamagedLedgerError, Ledger
 
 PROCESSES, STEPS = 4, 10
 LINES = 8
@@ -135,7 +136,7 @@ def test_a_line_that_is_written_otherwise_is_named(spell: Callable[[bytes], byte
     lines = grown(path)
     lines[3] = spell(lines[3].rstrip(b"\n")) + b"\n"
     (found,) = wrong_with(path, lines)
-    assert found == f"{path}:4: is damaged: put the ledger aside and tell who keeps the evidence"
+    assert found == f"{path}:4: is damaged, and no kill does that: put the ledger aside and tell who keeps the evidence"
 
 
 @given(data=st.data())
@@ -179,7 +180,9 @@ def test_a_torn_last_line_is_none_and_the_next_append_goes_on_from_the_one_befor
     whole = grown(ledger.path, 3)
     ledger.path.write_bytes(b"".join(whole[:2]) + whole[2][:-20])
     assert [line.number for line in ledger.lines()] == [1, 2]
+    assert ledger.torn() == len(whole[2]) - 20
     ledger.append([happening("after")])
+    assert ledger.torn() == 0
     assert [line.run for line in ledger.lines()] == ["run-0", "run-1", "after"]
     assert damage(ledger.lines()) == []
 
@@ -188,7 +191,8 @@ def test_a_torn_last_line_is_none_and_the_next_append_goes_on_from_the_one_befor
 def test_nothing_is_chained_to_a_last_line_that_is_damaged(ledger: Ledger, damaged: bytes) -> None:
     before = b"".join(grown(ledger.path, 2)) + damaged
     ledger.path.write_bytes(before)
-    with pytest.raises(ObetError, match=r"its last line: is damaged"):
+    assert ledger.torn() == 0, "a kill tears lines off, and leaves no newline after what is none"
+    with pytest.raises(DamagedLedgerError, match=r"its last line: is damaged"):
         ledger.append([happening()])
     assert ledger.path.read_bytes() == before
 
@@ -219,7 +223,8 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from obet.errors import ObetError
-from obet.evidence.ledger import Event, Happening, Ledger
+from obet.evidence.chain import Event, Happening
+from obet.evidence.ledger import Ledger
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 one = Happening(run="run-2", event=Event.RUN_BEGAN, node="node1", by="x")

@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 from builders import CUSTOMER, DEVICE, OTHER_CUSTOMER, OTHER_DEVICE, SECOND_DEVICE, instant
-from obet.evidence.ledger import Event, Line
+from obet.evidence.chain import Checkpoint, Event, Line
 from obet.evidence.reconciliation import reconcile, shortened, unlogged
 from obet.vault.audit import SecretRead
-from obet.vault.checkpoint import Checkpoint
 
 NOW = instant("2026-05-01 12:00")
 OPEN_SINCE = NOW - timedelta(hours=8)

@@ -12,7 +12,8 @@ from typing import Any, cast
 import pytest
 from builders import CUSTOMER, DEVICE, SECOND_DEVICE, customer, device, estate, managed
 from held_kv import HeldKv
-from obet.evidence.ledger import Event, Happening, Ledger
+from obet.evidence.chain import Event, Happening
+from obet.evidence.ledger import Ledger
 from obet.evidence.trail import trail
 from obet.model import VaultSettings
 from obet.run import Run

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 from held_kv import HeldKv
 from obet.errors import VaultError
+from obet.evidence.chain import Checkpoint
 from obet.vault import checkpoint
-from obet.vault.checkpoint import Checkpoint
 from obet.vault.session import Session
 
 PATH = "kv/data/evidence/ledger"

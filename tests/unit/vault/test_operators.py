@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 from builders import addresses, estate
 from obet.errors import ObetError, PolicyError, RunError, VaultDeniedError, VaultError
 from obet.model import ExecutionNode, Operator
 from obet.vault import operators
 from obet.vault.credentials import file_system
-from obet.vault.desired import login_with_second_factor
+from obet.vault.desired import TOKEN_LIFE, login_with_second_factor
 from obet.vault.session import BadRequestError, Session, Token, TokenGoneError
 
 ESTATE = estate(operators={"ivan": Operator(login="userpass"), "mira": Operator(login="oidc")})
@@ -121,6 +124,31 @@ def test_nobody_is_logged_in_without_a_token_and_one_that_others_can_read_is_ref
     operators.place(environment).chmod(0o644)
     with pytest.raises(RunError, match="chmod 0600"):
         operators.logged_in(ESTATE.settings.vault, "run", environment)
+
+
+def test_a_login_that_vault_could_not_be_asked_to_revoke_says_until_when_it_lives_and_is_gone_from_here(
+    memory: Path,
+) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(memory)}
+    away = msgspec.structs.replace(ESTATE.settings.vault, address="https://127.0.0.1:1")
+    operators.keep(environment, "a-token")
+    before = datetime.now(UTC).replace(microsecond=0)
+    with pytest.raises(VaultError, match="could not be revoked") as told:
+        operators.end(away, "run", environment)
+    (until,) = re.findall(r"until (\d\d:\d\d:\d\d)Z", str(told.value))
+    latest = datetime.combine(before.date(), time.fromisoformat(until), UTC)
+    assert timedelta(0) <= (latest - before - timedelta(seconds=TOKEN_LIFE)) % timedelta(days=1) < timedelta(minutes=1)
+    assert "a-token" not in str(told.value)
+    assert not operators.place(environment).exists()
+
+
+def test_the_login_that_stays_is_not_revoked_and_without_one_nothing_is_asked(memory: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(memory)}
+    away = msgspec.structs.replace(ESTATE.settings.vault, address="https://127.0.0.1:1")
+    operators.end(away, "run", environment)
+    operators.keep(environment, "a-token")
+    operators.end(away, "run", environment, but="a-token")
+    assert not operators.place(environment).exists()
 
 
 @pytest.mark.parametrize("name", ["mira", "nobody", "../ivan", ""])

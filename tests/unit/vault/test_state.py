@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import pytest
 from builders import CUSTOMER, DEVICE, SECOND_DEVICE, customer, device, estate, managed
+from obet.errors import VaultDeniedError
 from obet.model import Purpose
 from obet.obligations import Grant
 from obet.vault.desired import desired
 from obet.vault.session import Session
-from obet.vault.state import Change, apply, difference
+from obet.vault.state import Change, apply, closings, difference, remedy
 
 ESTATE = estate(customer([managed()], (), [device(), device(SECOND_DEVICE)]))
 WANTED = desired(
@@ -146,6 +147,9 @@ def test_a_key_that_can_be_copied_is_drift_for_an_administrator(field: str) -> N
     vault.held[key][field] = True
     (change,) = difference(cast(Session, vault), WANTED)
     assert (str(change), change.base) == (f"update {key}", True)
+    assert "makes no such key unexportable again" in remedy(vault.settings, change)
+    assert "bootstrap" not in remedy(vault.settings, change), "which would change nothing"
+    assert "`obet vault bootstrap`" in remedy(vault.settings, Change("update", LOGIN, base=True))
 
 
 def test_what_vault_adds_of_its_own_is_no_drift() -> None:
@@ -174,6 +178,91 @@ def test_a_grant_that_nothing_calls_for_is_deleted_and_its_policy_first() -> Non
         vault.held[path] = {}
     assert changes(vault)[0] == f"delete {stale[0]}"
     assert set(changes(vault)) == {f"delete {path}" for path in stale}
+
+
+ONE_DEVICE = desired(ESTATE, [Grant(CUSTOMER, DEVICE, Purpose.TECHNICAL)])
+OTHER_DEVICE_ONLY = desired(ESTATE, [Grant(CUSTOMER, SECOND_DEVICE, Purpose.TECHNICAL)])
+NAMED = {POLICY: "policy", ROLE: "allowed_users", READER: "allowed_users"}
+
+
+class FailingVault(HeldVault):
+    """Refuses each write and deletion of some places, and keeps the order of all others."""
+
+    def __init__(self, held: HeldVault, failing: set[str]) -> None:
+        self.held, self.failing = copy.deepcopy(held.held), failing
+        self.written: list[str] = []
+
+    def put(self, path: str, body: Any) -> dict[str, Any]:
+        self.asked(path)
+        return super().put(path, body)
+
+    def delete(self, path: str) -> None:
+        self.asked(path)
+        super().delete(path)
+
+    def asked(self, path: str) -> None:
+        if path in self.failing:
+            raise VaultDeniedError(f"refuses {path}")
+        self.written.append(path)
+
+
+def named(vault: HeldVault, path: str) -> set[str]:
+    """The devices that a grant names."""
+    text = str(vault.held[path][NAMED[path]])
+    return {device for device in (DEVICE, SECOND_DEVICE) if device in text}
+
+
+def test_a_device_that_left_a_grant_leaves_it_by_what_only_closes() -> None:
+    vault = as_wanted()
+    found = difference(cast(Session, vault), ONE_DEVICE)
+    assert {change.path for change in closings(found)} == set(NAMED)
+    apply(cast(Session, vault), closings(found))
+    assert all(named(vault, path) == {DEVICE} for path in NAMED)
+    assert difference(cast(Session, vault), ONE_DEVICE) == []
+
+
+def test_what_only_closes_opens_nothing_for_a_device_that_came() -> None:
+    vault = HeldVault()
+    apply(cast(Session, vault), difference(cast(Session, vault), ONE_DEVICE))
+    assert closings(difference(cast(Session, vault), WANTED)) == []
+    apply(cast(Session, vault), closings(difference(cast(Session, vault), OTHER_DEVICE_ONLY)))
+    assert [path for path in NAMED if path in vault.held] == [POLICY], "no role without a user"
+    assert named(vault, POLICY) == set(), "one went and another came: nothing of it is left, and nothing opened"
+    apply(cast(Session, vault), difference(cast(Session, vault), OTHER_DEVICE_ONLY))
+    assert all(named(vault, path) == {SECOND_DEVICE} for path in NAMED)
+
+
+def test_a_grant_that_was_widened_by_hand_is_closed_whole() -> None:
+    vault = as_wanted()
+    vault.held[POLICY]["policy"] = 'path "kv/*" { capabilities = ["read"] }\n# by hand'
+    apply(cast(Session, vault), closings(difference(cast(Session, vault), WANTED)))
+    assert POLICY not in vault.held
+    assert changes(vault) == [f"create {POLICY}"]
+
+
+def test_all_that_closes_is_done_before_anything_is_opened() -> None:
+    held = HeldVault()
+    apply(cast(Session, held), difference(cast(Session, held), ONE_DEVICE))
+    held.held["ssh/roles/obet-technical-c-gone"] = {}
+    del held.held[READER]
+    vault = FailingVault(held, failing=set())
+    apply(cast(Session, vault), difference(cast(Session, vault), OTHER_DEVICE_ONLY))
+    first = vault.written.index(READER)
+    assert set(vault.written[:first]) >= {"ssh/roles/obet-technical-c-gone", POLICY, ROLE}
+    assert vault.written.count(POLICY) == 2
+
+
+@pytest.mark.parametrize("failing", [POLICY, ROLE, "ssh/roles/obet-technical-c-gone"])
+def test_one_closing_that_fails_keeps_no_other_from_being_done_and_opens_nothing(failing: str) -> None:
+    held = as_wanted()
+    gone = {"ssh/roles/obet-technical-c-gone", "sys/policies/acl/obet-ending-c-gone"}
+    held.held |= {path: {} for path in gone}
+    del held.held["auth/approle/role/obet-node-node2"]
+    vault = FailingVault(held, {failing})
+    with pytest.raises(VaultDeniedError, match=f"^refuses {failing}$"):
+        apply(cast(Session, vault), difference(cast(Session, vault), ONE_DEVICE))
+    assert set(vault.written) == ({*gone, *NAMED}) - {failing}
+    assert all(named(vault, path) == {DEVICE} for path in NAMED if path != failing)
 
 
 def test_what_is_not_ours_is_left_alone() -> None:
