@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import msgspec
 from builders import DEVICE, SECOND_DEVICE, SECOND_SERVICE, SERVICE, customer, device, invoice
 from hypothesis import strategies as st
 from obet.model import AgreementRecord, Customer, Invoice, LegalHold, Metric, Moment, Service
@@ -48,12 +49,17 @@ def services(name: str) -> st.SearchStrategy[Service]:
     common: dict[str, Any] = {"started": MOMENTS, "devices": some, "ended": st.none() | MOMENTS}
     common |= {"invoices": invoices(name), "metrics": METRICS, "legal_hold": st.none() | HOLDS}
     work: dict[str, Any] = {"kind": st.just("one-off"), "id": st.just(name)} | common
-    return st.one_of(
+    charged = st.one_of(
         st.builds(Service, kind=st.just("managed"), id=st.just(name), **common),
         st.builds(Service, access_ends=st.just("warranty"), warranty_until=MOMENTS, **work),
         st.builds(Service, access_ends=st.just("earliest"), warranty_until=MOMENTS, **work),
         st.builds(Service, access_ends=st.just("earliest"), last_day=MOMENTS, **work),
     )
+    return st.builds(_charged, charged, st.booleans())
+
+
+def _charged(service: Service, free: bool) -> Service:
+    return service if service.invoices else msgspec.structs.replace(service, free_of_charge=free)
 
 
 @cache

@@ -56,7 +56,10 @@ class LegalHold(Strict, frozen=True, kw_only=True):
 
 
 class Service(Strict, frozen=True, kw_only=True):
-    """One-off work ends by payment or warranty, as `access_ends` says; a managed service by `ended`."""
+    """One-off work ends by payment or warranty, as `access_ends` says; a managed service by `ended`.
+
+    Without an invoice nothing is known to be paid, unless the service says that it is `free_of_charge`.
+    """
 
     id: ServiceId
     kind: Literal["managed", "one-off"]
@@ -67,12 +70,15 @@ class Service(Strict, frozen=True, kw_only=True):
     warranty_until: Moment | None = None
     last_day: Moment | None = None
     invoices: tuple[Invoice, ...] = ()
+    free_of_charge: bool = False
     metrics: tuple[Metric, ...] = ()
     legal_hold: LegalHold | None = None
 
     def __post_init__(self) -> None:
         _each_once("devices", self.devices)
         _each_once("metrics", (metric.name for metric in self.metrics))
+        if self.free_of_charge and self.invoices:
+            raise ValueError("free_of_charge: but it has invoices: leave out one of the two")
         if self.kind == "managed":
             if self.access_ends or self.warranty_until or self.last_day:
                 raise ValueError("is managed: it ends by `ended`, not by access_ends, warranty_until or last_day")

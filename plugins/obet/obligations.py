@@ -233,9 +233,10 @@ def _data_absent(contract: Contract, now: datetime) -> list[_Duty]:
 def _closed(service: Service, zone: str) -> datetime | None:
     """When nothing of the service is open any more, warranty and invoices included; None while something is.
 
-    A withdrawn agreement alone closes nothing: what cannot be undone waits for a service that was ended.
+    A withdrawn agreement alone closes nothing: what cannot be undone waits for a service that was ended. Nor does work
+    without an invoice, which may not have been written yet, unless the contract says that none will be.
     """
-    if any(invoice.paid is None for invoice in service.invoices):
+    if any(invoice.paid is None for invoice in service.invoices) or not (service.invoices or service.free_of_charge):
         return None
     said = [moment.end(zone) for moment in (service.ended, service.warranty_until) if moment]
     over = min(said) if said else _end(service, zone)[0]

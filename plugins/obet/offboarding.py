@@ -32,6 +32,8 @@ def _waits(contract: Contract) -> Iterable[str]:
     for service in contract.services:
         if service.kind == "managed" and service.ended is None:
             yield f"service {service.id} runs"
+        elif not service.invoices and not service.free_of_charge:
+            yield f"service {service.id} has no invoice and does not say `free_of_charge: true`"
         for invoice in service.invoices:
             if invoice.state != "paid":
                 yield f"invoice {invoice.id} of service {service.id} is {invoice.state}"

@@ -139,6 +139,12 @@ def test_an_invoice_has_a_day_of_payment_exactly_when_it_is_paid(state: str, pai
     assert invoice("paid", "2026-02-20").paid == Moment(date(2026, 2, 20))
 
 
+def test_what_is_free_of_charge_has_no_invoices() -> None:
+    with pytest.raises(ValueError, match="free_of_charge"):
+        managed(free_of_charge=True, invoices=(invoice(),))
+    assert managed(free_of_charge=True).invoices == ()
+
+
 def test_a_warranty_and_a_last_day_contradict_each_other() -> None:
     with pytest.raises(ValueError, match="last_day"):
         one_off(last_day=Moment(date(2026, 6, 1)))

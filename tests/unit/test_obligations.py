@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from builders import (
     CUSTOMER,
@@ -241,7 +242,7 @@ def test_another_customers_agreement_and_end_are_his_own() -> None:
 
 
 def test_each_obligation_says_its_promise_its_time_and_the_fact_that_causes_it() -> None:
-    of = found(customer([one_off()], [record()]), instant("2026-05-01 00:00"))
+    of = found(customer([one_off(free_of_charge=True)], [record()]), instant("2026-05-01 00:00"))
     start, due = instant("2026-01-31 22:00"), instant("2026-06-30 21:00")
     stop = due + DAYS_30
     assert [(o.promise, str(o.requirement), o.purpose, o.since, o.until, str(o.state)) for o in of] == [
@@ -316,9 +317,19 @@ def test_what_is_unpaid_after_the_warranty_ends_access_and_keeps_the_data(invoic
     assert data_absent(work, at="2030-01-01 00:00") is None
 
 
+@pytest.mark.parametrize("work", [managed(ended=moment("2026-06-30")), one_off()], ids=["managed", "one-off"])
+def test_what_was_never_invoiced_is_not_taken_for_paid_unless_it_says_that_it_is_free_of_charge(work: Service) -> None:
+    assert data_absent(work, at="2030-01-01 00:00") is None
+    free = msgspec.structs.replace(work, free_of_charge=True)
+    assert data_absent(free) == (instant("2026-06-30 21:00"), None)
+    assert technical_until(customer([work], [record()]), "2026-06-30 21:00"), "access ends without regard to it"
+
+
 def test_data_stays_while_one_service_of_several_runs() -> None:
     assert data_absent(one_off(invoices=PAID), managed(SECOND_SERVICE)) is None
-    assert data_absent(one_off(invoices=PAID), managed(SECOND_SERVICE, ended=moment("2026-09-30"))) == (
+    assert data_absent(
+        one_off(invoices=PAID), managed(SECOND_SERVICE, ended=moment("2026-09-30"), free_of_charge=True)
+    ) == (
         instant("2026-09-30 21:00"),
         None,
     )

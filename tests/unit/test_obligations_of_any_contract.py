@@ -207,7 +207,7 @@ def _an_unpaid_invoice(draw: st.DrawFn, of: Customer) -> Customer:
     number = draw(st.integers(0, len(of.contract.services) - 1))
     own = of.contract.services[number].invoices
     state = draw(st.sampled_from(["unpaid", "reversed"]))
-    return with_service(of, number, invoices=(*own, invoice(state, name="i-zzzzzzzzzz")))
+    return with_service(of, number, invoices=(*own, invoice(state, name="i-zzzzzzzzzz")), free_of_charge=False)
 
 
 def _a_payment_reversed(draw: st.DrawFn, of: Customer) -> Customer | None:
@@ -306,7 +306,8 @@ def test_data_is_due_to_be_gone_exactly_when_all_is_over_and_paid_and_nothing_ho
     invoices = [i for service in of.contract.services for i in service.invoices]
     holds = [service.legal_hold for service in of.contract.services if service.legal_hold]
     over = all(closed(service, zone) <= now for service in of.contract.services)
-    paid = all(i.paid and i.paid.end(zone) <= now for i in invoices)
+    known = all(service.invoices or service.free_of_charge for service in of.contract.services)
+    paid = known and all(i.paid and i.paid.end(zone) <= now for i in invoices)
     held = any(h.since.start(zone) <= now < (h.until.end(zone) if h.until else FOREVER) for h in holds)
     assert in_force(of, now) == (bool(of.contract.services) and over and paid and not held)
 

@@ -29,7 +29,8 @@ def asked(*services: Service, at: str = AFTER) -> Offboarding:
 
 
 def ended(name: str = SERVICE, **changes: object) -> Service:
-    return managed(name, ended=moment("2026-06-30"), **changes)
+    """Over; nothing was charged for it unless invoices are given."""
+    return managed(name, ended=moment("2026-06-30"), **{"free_of_charge": "invoices" not in changes, **changes})
 
 
 def hold(since: str, until: str | None = None) -> LegalHold:
@@ -41,7 +42,7 @@ PAID = (invoice("paid", "2026-07-05"),)
 
 def test_all_over_and_paid_is_due_and_says_which_fact_decides() -> None:
     assert asked(ended(invoices=PAID)) == Offboarding(due=True, why="every service is over and paid")
-    assert asked(ended()).due, "work that was never invoiced"
+    assert asked(ended()).due, "what says that it is free of charge"
     assert asked(one_off(invoices=PAID)).due
     assert asked(ended(), one_off(SECOND_SERVICE, invoices=PAID)).due
 
@@ -62,13 +63,14 @@ def test_it_is_due_from_the_last_payment_on_and_not_before() -> None:
         ([ended(invoices=(invoice(),))], f"invoice i-0000000001 of service {SERVICE} is unpaid"),
         ([ended(invoices=(invoice("reversed"),))], f"invoice i-0000000001 of service {SERVICE} is reversed"),
         ([one_off(invoices=(invoice(),))], f"invoice i-0000000001 of service {SERVICE} is unpaid"),
+        ([ended(free_of_charge=False)], f"service {SERVICE} has no invoice and does not say `free_of_charge: true`"),
         ([ended(legal_hold=hold("2026-05-01"))], "legal hold h-0000000001 stands"),
         (
             [ended(), managed(SECOND_SERVICE, invoices=(invoice(),))],
             f"service {SECOND_SERVICE} runs; invoice i-0000000001 of service {SECOND_SERVICE} is unpaid",
         ),
     ],
-    ids=["runs", "unpaid", "reversed", "unpaid work", "legal hold", "two things"],
+    ids=["runs", "unpaid", "reversed", "unpaid work", "never invoiced", "legal hold", "two things"],
 )
 def test_what_the_data_waits_for_is_named(services: list[Service], why: str) -> None:
     assert asked(*services) == Offboarding(due=False, why=why)
