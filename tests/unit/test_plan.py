@@ -16,7 +16,6 @@ from builders import (
     DIGEST,
     KEY,
     SECOND_DEVICE,
-    SERVICE,
     addresses,
     customer,
     device,
@@ -147,7 +146,7 @@ def test_a_grant_of_another_device_is_not_this_ones() -> None:
     granted = [Grant(CUSTOMER, SECOND_DEVICE, Purpose.TECHNICAL)]
     found = device_plan(whole, device(), (), granted=granted, ca_public_key=CA, our_source=None, done={})
     assert found.purposes == ()
-    assert SERVICE not in json.dumps(found.variables())
+    assert SECOND_DEVICE not in json.dumps(found.variables())
 
 
 def test_the_customer_is_confirmed_only_for_the_key_that_the_contract_names_now() -> None:
