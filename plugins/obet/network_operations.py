@@ -1,0 +1,269 @@
+"""What a task of a playbook asks of a run for a network device: one function each, device in, plain values out.
+
+The verbs are those of `operations`; here all of a device's work is done over its driver, by no role and no module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from typing import Any, cast
+
+import msgspec
+
+from obet.devices.commit import commit
+from obet.devices.driver import Change, NetworkDriver, Platform, Rights
+from obet.erasure.steps import Step
+from obet.errors import DeviceError, LoginRefusedError, RunError
+from obet.operations import Values, destroy_secrets, probe_access, record, take_over_complete, take_over_prepare
+from obet.run import Run
+from obet.secret import Secret
+from obet.vault import account_passwords, device_secrets
+from obet.vault.account_passwords import AccountPassword
+from obet.vault.device_secrets import Login
+from obet.vault.names import ACCOUNT, READ_ACCOUNT
+
+Operation = Callable[[Run, str, Mapping[str, Any]], Values]
+
+_RIGHTS: Mapping[str, Rights] = {ACCOUNT: "full", READ_ACCOUNT: "read"}
+
+
+def onboard(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Makes our accounts by the customer's initial login, then takes that login over; done twice it changes nothing."""
+    ours = _is_ours(run, device)
+    if options["check_mode"]:
+        return {"changed": not ours}
+    if not ours:
+        login = _initial_login(run, device)
+        with _driver(run, device, login) as driver:
+            for account, rights in _RIGHTS.items():
+                driver.put_account(account, _made(run, device, account), rights)
+        _must_take(run, device, ACCOUNT)
+        _must_take(run, device, READ_ACCOUNT)
+    taken = _take_over(run, device)
+    recorded = record(run, device, {"step": Step.ONBOARDED})
+    return {"changed": not ours or taken or recorded["changed"]}
+
+
+def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Puts the plan's management rules in force by the commit protocol; a dry run says what would change."""
+    plan = run.plan(device)
+    if plan.enforce != "restrict":
+        return {"changed": False, "msg": f"{device}: only observed: nothing is changed"}
+    wait = int(options.get("revert_seconds") or plan.management.revert_seconds)
+    change = Change(run=run.id, text=plan.management.text, revert_seconds=wait)
+    seen: Values = {}
+
+    def attempt() -> int:
+        seen.update(probe_access(run, device, {}))
+        return int(seen["outsiders"])
+
+    with _ours(run, device) as driver:
+        if driver.is_kept(change):
+            return {"changed": False}
+        seen["diff"] = {"prepared": driver.preview(change)}
+        _mend(device, driver, mend=bool(options.get("mend")), check=options["check_mode"])
+        if not options["check_mode"]:
+            over = run.account.is_over
+            commit(driver, change, attempt=attempt, record=partial(run.record, device), is_over=over)
+    return {"changed": True} | seen
+
+
+def rotate(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """New passwords for our accounts and the login that was taken over; each seen to work, each old one refused."""
+    for account in _RIGHTS:
+        _rotate(run, device, account)
+    _take_over(run, device, again=True)
+    return {"changed": True}
+
+
+def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """The customer's own access first, then ours away, every old login refused, the secrets destroyed."""
+    plan = run.plan(device)
+    if options["check_mode"]:
+        return {"changed": True, "msg": f"{device}: a dry run ends nothing"}
+    if Step.ACCESS_REMOVED not in plan.done:
+        ended = _remove(run, device)
+        if ended is not None:
+            return ended
+    refused = _all_refused(run, device)
+    record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": {"tried": refused}})
+    customer = run.estate.customer_of(device).id
+    for account in _RIGHTS:
+        account_passwords.destroy(run.child(device), customer, device, account)
+    destroy_secrets(run, device, {})
+    return {"changed": True, "msg": f"{device}: our access has ended; {refused} old logins are refused"}
+
+
+OPERATIONS: Mapping[str, Operation] = {"onboard": onboard, "restrict": restrict, "rotate": rotate, "end": end}
+
+
+def _remove(run: Run, device: str) -> Values | None:
+    """What there is to say while the ending cannot go on; None once our access is removed."""
+    plan = run.plan(device)
+    begun = Step.REMOVAL_STARTED in plan.done
+    try:
+        with _ours(run, device) as driver:
+            if not plan.customer_confirmed:
+                driver.put_customer(plan.customer_access)
+                placed = {"step": Step.CUSTOMER_ACCESS_PLACED, "detail": {"key": plan.customer_key}}
+                changed = record(run, device, placed)["changed"]
+                return {"changed": changed, "msg": _pending(device)}
+            record(run, device, {"step": Step.REMOVAL_STARTED})
+            driver.remove_ours(tuple(_RIGHTS))
+            if left := driver.residue(tuple(_RIGHTS)):
+                raise DeviceError(f"{device}: not everything was removed: {', '.join(left)}")
+    except LoginRefusedError:
+        if not begun:
+            raise DeviceError(
+                f"{device}: refuses our login, and removing our access was never begun: the case stays open until the "
+                "device takes us again or is closed as gone"
+            ) from None
+        record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "not seen: cut off before"}})
+        return None
+    record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "removed"}})
+    return None
+
+
+def _pending(device: str) -> str:
+    return (
+        f"{device}: pending: the customer's own access is in place; once the customer has logged in with it, record it "
+        f"with `obet handover confirm {device}` and run this playbook again"
+    )
+
+
+def _all_refused(run: Run, device: str) -> int:
+    """How many logins the device was seen to refuse: each that Vault ever held; DeviceError unless all of them."""
+    customer, session = run.estate.customer_of(device).id, run.child(device)
+    logins = device_secrets.every_login(session, customer, device)
+    logins += [
+        Login(account, password)
+        for account in _RIGHTS
+        for password in account_passwords.every(session, customer, device, account)
+    ]
+    for number, login in enumerate(logins, start=1):
+        if _takes(run, device, login):
+            raise DeviceError(f"{device}: still takes a login of {login.user} (number {number} of {len(logins)})")
+    return len(logins)
+
+
+def _mend(device: str, driver: NetworkDriver, *, mend: bool, check: bool) -> None:
+    """Without a timer of the device's own no management rule is changed."""
+    gaps = driver.gaps()
+    if gaps and mend and not check:
+        driver.mend()
+        gaps = driver.gaps()
+    if gaps and not (mend and check):
+        raise DeviceError(
+            f"{device}: cannot take a change back by itself, so its rules are left alone: {'; '.join(map(str, gaps))}"
+        )
+
+
+def _is_ours(run: Run, device: str) -> bool:
+    """Whether the device takes both of our accounts already."""
+    for account in _RIGHTS:
+        known = _password(run, device, account).known
+        if not any(_takes(run, device, Login(account, password)) for password in known):
+            return False
+    return True
+
+
+def _initial_login(run: Run, device: str) -> Login:
+    found = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device)
+    if found.login is None:
+        raise RunError(f"{device}: Vault holds no login of the customer's: `obet secret login {device}` takes it")
+    for login in reversed(found.logins):
+        if _takes(run, device, login):
+            return login
+    raise DeviceError(f"{device}: refuses the customer's initial login: `obet secret login {device}` takes another")
+
+
+def _take_over(run: Run, device: str, *, again: bool = False) -> bool:
+    """The customer's login gets a password of ours; the device was seen to take it and to refuse the one before."""
+    if not take_over_prepare(run, device, {"again": again})["needed"]:
+        return False
+    found = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device)
+    assert found.login is not None  # noqa: S101 - just prepared
+    assert found.next_password is not None  # noqa: S101 - just prepared
+    user, new = found.login.user, found.next_password
+    with _ours(run, device) as driver:
+        driver.put_account(user, new, "full")
+    _must_have_changed(run, device, user, old=found.login.password, new=new)
+    take_over_complete(run, device, {})
+    return True
+
+
+def _rotate(run: Run, device: str, account: str) -> None:
+    session, customer = run.child(device), run.estate.customer_of(device).id
+    entry = _password(run, device, account)
+    if entry.password is None:
+        raise RunError(f"{device}: Vault holds no password of {account}: onboarding puts it there")
+    if entry.upcoming is None:
+        entry = account_passwords.write(
+            session, customer, device, msgspec.structs.replace(entry, upcoming=device_secrets.generate())
+        )
+    old, new = entry.password, entry.upcoming
+    assert old is not None  # noqa: S101 - seen above
+    assert new is not None  # noqa: S101 - just made
+    with _ours(run, device) as driver:
+        driver.put_account(account, new, _RIGHTS[account])
+    _must_have_changed(run, device, account, old=old, new=new)
+    account_passwords.write(session, customer, device, msgspec.structs.replace(entry, password=new, upcoming=None))
+
+
+def _must_have_changed(run: Run, device: str, user: str, *, old: Secret, new: Secret) -> None:
+    if not _takes(run, device, Login(user, new)):
+        raise DeviceError(f"{device}: was told a new password of {user}, and does not take it")
+    if _takes(run, device, Login(user, old)):
+        raise DeviceError(f"{device}: was told a new password of {user}, and takes the old one still")
+
+
+def _must_take(run: Run, device: str, account: str) -> None:
+    if not any(_takes(run, device, Login(account, password)) for password in _password(run, device, account).known):
+        raise DeviceError(f"{device}: has made the account {account}, and does not take its password")
+
+
+def _made(run: Run, device: str, account: str) -> Secret:
+    """The account's password, which stands in Vault before the device gets it."""
+    entry = _password(run, device, account)
+    if entry.password is None:
+        made = msgspec.structs.replace(entry, password=device_secrets.generate())
+        entry = account_passwords.write(run.child(device), run.estate.customer_of(device).id, device, made)
+    assert entry.password is not None  # noqa: S101 - just made
+    return entry.password
+
+
+def _password(run: Run, device: str, account: str) -> AccountPassword:
+    return account_passwords.read(run.child(device), run.estate.customer_of(device).id, device, account)
+
+
+def _takes(run: Run, device: str, login: Login) -> bool:
+    """Whether a new connection gets in with it; whatever is neither yes nor no is a DeviceError."""
+    try:
+        with _driver(run, device, login):
+            return True
+    except LoginRefusedError:
+        return False
+
+
+@contextmanager
+def _ours(run: Run, device: str) -> Iterator[NetworkDriver]:
+    """The device by our own account: a rotation that was cut off leaves two passwords that it may take."""
+    known = _password(run, device, ACCOUNT).known
+    if not known:
+        raise RunError(f"{device}: Vault holds no password of ours for it: onboarding makes one")
+    for password in known[:-1]:
+        if _takes(run, device, Login(ACCOUNT, password)):
+            known = (password,)
+    with _driver(run, device, Login(ACCOUNT, known[-1])) as driver:
+        yield driver
+
+
+@contextmanager
+def _driver(run: Run, device: str, login: Login) -> Iterator[NetworkDriver]:
+    found = run.device(device)
+    platform = cast(Platform, import_module(f"obet.platforms.{found.platform}.driver"))
+    with platform.open_driver(found, login) as driver:
+        yield driver
