@@ -5,19 +5,21 @@ The verbs are those of `operations`; here all of a device's work is done over it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any, cast
 
 import msgspec
 
+from obet.devices import fleet
 from obet.devices.commit import commit
+from obet.devices.connection import with_password
 from obet.devices.driver import Change, NetworkDriver, Platform, Rights
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError, RunError
-from obet.operations import Values, destroy_secrets, probe_access, record, take_over_complete, take_over_prepare
+from obet.operations import Values, destroy_secrets, record, take_over_complete, take_over_prepare, try_access
 from obet.run import Run
 from obet.secret import Secret
 from obet.vault import account_passwords, device_secrets
@@ -56,11 +58,13 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     change = Change(run=run.id, text=plan.management.text, revert_seconds=wait)
     seen: Values = {}
 
+    login = _own_login(run, device)
+
     def attempt() -> int:
-        seen.update(probe_access(run, device, {}))
+        seen.update(try_access(run, device, with_password(login)))
         return int(seen["outsiders"])
 
-    with _ours(run, device) as driver:
+    with _driver(run, device, login) as driver:
         if driver.is_kept(change):
             return {"changed": False}
         seen["diff"] = {"prepared": driver.preview(change)}
@@ -69,6 +73,11 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
             over = run.account.is_over
             commit(driver, change, attempt=attempt, record=partial(run.record, device), is_over=over)
     return {"changed": True} | seen
+
+
+def look(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Who gets in and who does not, tried afresh; nothing is changed."""
+    return {"changed": False} | try_access(run, device, with_password(_own_login(run, device)))
 
 
 def rotate(run: Run, device: str, _: Mapping[str, Any]) -> Values:
@@ -97,7 +106,27 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     return {"changed": True, "msg": f"{device}: our access has ended; {refused} old logins are refused"}
 
 
-OPERATIONS: Mapping[str, Operation] = {"onboard": onboard, "restrict": restrict, "rotate": rotate, "end": end}
+def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) -> Values:
+    """One verb on many devices, by one Nornir run: `{"devices": {id: {"result": …, "failure": …}}}`."""
+    operation = OPERATIONS[options["do"]]
+    found = fleet.work(run.estate, devices, options["do"], lambda device: operation(run, device.id, options))
+    return {"devices": msgspec.to_builtins(found)}
+
+
+def outcome(run: Run, device: str, options: Mapping[str, Any]) -> Values:  # noqa: ARG001 - an operation like others
+    """A device's part of it, as its own task's result."""
+    if options["of"]["failure"]:
+        raise DeviceError(options["of"]["failure"])
+    return dict(options["of"]["result"])
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "onboard": onboard,
+    "restrict": restrict,
+    "look": look,
+    "rotate": rotate,
+    "end": end,
+}
 
 
 def _remove(run: Run, device: str) -> Values | None:
@@ -248,17 +277,17 @@ def _takes(run: Run, device: str, login: Login) -> bool:
         return False
 
 
-@contextmanager
-def _ours(run: Run, device: str) -> Iterator[NetworkDriver]:
-    """The device by our own account: a rotation that was cut off leaves two passwords that it may take."""
+def _own_login(run: Run, device: str) -> Login:
+    """Our own account's, as the device takes it: a rotation that was cut off leaves two passwords."""
     known = _password(run, device, ACCOUNT).known
     if not known:
         raise RunError(f"{device}: Vault holds no password of ours for it: onboarding makes one")
-    for password in known[:-1]:
-        if _takes(run, device, Login(ACCOUNT, password)):
-            known = (password,)
-    with _driver(run, device, Login(ACCOUNT, known[-1])) as driver:
-        yield driver
+    taken = (p for p in known[:-1] if _takes(run, device, Login(ACCOUNT, p)))
+    return Login(ACCOUNT, next(taken, known[-1]))
+
+
+def _ours(run: Run, device: str) -> AbstractContextManager[NetworkDriver]:
+    return _driver(run, device, _own_login(run, device))
 
 
 @contextmanager

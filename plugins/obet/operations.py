@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -81,11 +81,14 @@ def change_management(run: Run, device: str, options: Mapping[str, Any]) -> Valu
 
 def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """New logins from every node get in, outsiders do not; any doubt is an error."""
-    found = run.device(device)
-    login = with_certificate(ACCOUNT, run.certificate(device))
+    return try_access(run, device, with_certificate(ACCOUNT, run.certificate(device)), options.get("down", ()))
+
+
+def try_access(run: Run, device: str, login: dict[str, Any], down: Iterable[str] = ()) -> Values:
+    """The same with that login, of `with_certificate` or `with_password`; who was `down` before is no doubt."""
     looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
-    probes = asyncio.run(probe(run.estate, found, login, looking))
-    exempt = set(options.get("down", ()))
+    probes = asyncio.run(probe(run.estate, run.device(device), login, looking))
+    exempt = set(down)
     doubts = [p for p in probes if not p.passed and p.source not in exempt]
     if doubts:
         raise DeviceError(f"{device}: access is not as it must be: {'; '.join(map(str, doubts))}")

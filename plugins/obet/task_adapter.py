@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible import constants
@@ -16,6 +16,7 @@ from obet.errors import ObetError, RunError
 from obet.run import Run
 
 Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
+OperationOnAll = Callable[[Run, Iterable[str], Mapping[str, Any]], dict[str, Any]]
 
 
 def action(operation: Operation, *, changes: bool = True, told: bool = False) -> type[Any]:
@@ -24,21 +25,40 @@ def action(operation: Operation, *, changes: bool = True, told: bool = False) ->
     One that is `told` of check mode, by the option `check_mode`, sees to it itself.
     """
 
+    def work(task: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
+        if changes and not told and task.check_mode:
+            return {"skipped": True, "msg": "not done in check mode"}
+        return operation(current(), str(variables["inventory_hostname"]), _options(task, told=told))
+
+    return _action(work)
+
+
+def action_on_all(operation: OperationOnAll) -> type[Any]:
+    """One that does the work of all hosts of the play at once, told of check mode; its task is `run_once`."""
+
+    def work(task: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
+        devices = [str(host) for host in variables["ansible_play_hosts"]]
+        return operation(current(), devices, _options(task, told=True))
+
+    return _action(work)
+
+
+def _options(task: Any, *, told: bool) -> dict[str, Any]:
+    """Ansible's values carry tags of their own; JSON makes plain ones of them."""
+    options: dict[str, Any] = json.loads(json.dumps(task.args))
+    return options | {"check_mode": bool(task.check_mode)} if told else options
+
+
+def _action(work: Callable[[Any, Mapping[str, Any]], dict[str, Any]]) -> type[Any]:
     class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         _requires_connection = False
         _supports_check_mode = True
 
         def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
             result: dict[str, Any] = super().run(tmp, task_vars)
-            if changes and not told and self._task.check_mode:
-                return result | {"skipped": True, "msg": "not done in check mode"}
             try:
                 refuse_module_files(task_vars or {})
-                # Ansible's values carry tags of their own; JSON makes plain ones of them.
-                options = json.loads(json.dumps(self._task.args)) | (
-                    {"check_mode": self._task.check_mode} if told else {}
-                )
-                return result | operation(current(), str((task_vars or {})["inventory_hostname"]), options)
+                return result | work(self._task, task_vars or {})
             except ObetError as error:
                 raise AnsibleActionFail(str(error)) from error
 

@@ -12,7 +12,7 @@ import msgspec
 
 from obet.devices.identity import Certificate
 from obet.errors import DeviceError
-from obet.model import Address, Device
+from obet.model import Address, Device, ManagementService
 from obet.vault.device_secrets import Login
 from obet.vault.names import VANTAGE_PRINCIPAL
 
@@ -117,14 +117,17 @@ def with_certificate(account: str, certificate: Certificate) -> dict[str, Any]:
 
 
 async def takes_connection(
-    tunnel: asyncssh.SSHClientConnection, address: Address, port: int
+    tunnel: asyncssh.SSHClientConnection, address: Address, service: ManagementService
 ) -> Literal["open", "refused", "no answer", "not probed"]:
-    """Whether a TCP connection through `tunnel` gets as far as the device's greeting; "not probed": it cannot look."""
+    """Whether a TCP connection through `tunnel` gets as far as the device's greeting; "not probed": it cannot look.
+
+    A service that waits for the caller's own words is open when it takes the connection.
+    """
     try:
         async with asyncio.timeout(TIMEOUT):
-            reader, writer = await tunnel.open_connection(str(address), port)
+            reader, writer = await tunnel.open_connection(str(address), service.port)
             try:
-                return "open" if await reader.read(1) else "refused"
+                return "open" if service.protocol != "ssh" or await reader.read(1) else "refused"
             finally:
                 writer.close()
     except asyncssh.ChannelOpenError as error:

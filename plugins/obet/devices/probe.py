@@ -9,10 +9,11 @@ from typing import Any, Literal
 import asyncssh
 import msgspec
 
-from obet.devices.connection import takes_connection, try_login, vantage
+from obet.devices.api_login import try_api_login
+from obet.devices.connection import Answer, takes_connection, try_login, vantage
 from obet.devices.identity import Certificate
 from obet.errors import DeviceError
-from obet.model import Address, Device, Estate, ExecutionNode, VantagePoint
+from obet.model import Address, Device, Estate, ExecutionNode, ManagementService, VantagePoint
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +41,16 @@ async def probe(estate: Estate, device: Device, login: dict[str, Any], looking: 
 async def _from_node(
     name: str, node: ExecutionNode, device: Device, login: dict[str, Any], looking: Certificate
 ) -> list[Probe]:
-    async def attempt(tunnel: asyncssh.SSHClientConnection | None, address: Address, port: int) -> Probe:
-        answer = await try_login(device, address, port, login, tunnel)
+    async def attempt(
+        tunnel: asyncssh.SSHClientConnection | None, address: Address, service: ManagementService
+    ) -> Probe:
+        answer = await _log_in(device, address, service, login, tunnel)
         seen = "logged in" if answer.outcome == "accepted" else answer.outcome
         return Probe(
             source=name,
             expected="gets in",
             address=str(address),
-            port=port,
+            port=service.port,
             passed=answer.outcome == "accepted",
             seen=seen,
         )
@@ -64,9 +67,10 @@ async def _from_node(
 
 
 async def _from_outsider(name: str, host: VantagePoint, device: Device, looking: Certificate) -> list[Probe]:
-    async def attempt(tunnel: asyncssh.SSHClientConnection, address: Address, port: int) -> Probe:
-        seen = await takes_connection(tunnel, address, port)
+    async def attempt(tunnel: asyncssh.SSHClientConnection, address: Address, service: ManagementService) -> Probe:
+        seen = await takes_connection(tunnel, address, service)
         passed = None if seen == "not probed" else seen != "open"
+        port = service.port
         return Probe(source=name, expected="is refused", address=str(address), port=port, passed=passed, seen=seen)
 
     try:
@@ -76,23 +80,34 @@ async def _from_outsider(name: str, host: VantagePoint, device: Device, looking:
         return _not_probed(name, device, host.addresses.both, "is refused", str(error))
 
 
-def _targets(device: Device, own: tuple[Address, ...]) -> list[tuple[Address, int]]:
-    """The device's management ports on each family that the looking host has too."""
+async def _log_in(
+    device: Device,
+    address: Address,
+    service: ManagementService,
+    login: dict[str, Any],
+    tunnel: asyncssh.SSHClientConnection | None,
+) -> Answer:
+    attempt = try_api_login if service.protocol == "api-ssl" else try_login
+    return await attempt(device, address, service.port, login, tunnel)
+
+
+def _targets(device: Device, own: tuple[Address, ...]) -> list[tuple[Address, ManagementService]]:
+    """The device's management services on each family that the looking host has too."""
     families = {address.version for address in own}
-    ports = [service.port for service in device.management]
-    return [(address, port) for address in device.addresses.both if address.version in families for port in ports]
+    return [(a, service) for a in device.addresses.both if a.version in families for service in device.management]
 
 
 async def _each_target(
-    device: Device, own: tuple[Address, ...], attempt: Callable[[Address, int], Awaitable[Probe]]
+    device: Device, own: tuple[Address, ...], attempt: Callable[[Address, ManagementService], Awaitable[Probe]]
 ) -> list[Probe]:
-    return list(await asyncio.gather(*(attempt(address, port) for address, port in _targets(device, own))))
+    return list(await asyncio.gather(*(attempt(address, service) for address, service in _targets(device, own))))
 
 
 def _not_probed(
     name: str, device: Device, own: tuple[Address, ...], expected: Literal["gets in", "is refused"], why: str
 ) -> list[Probe]:
+    seen = f"not probed: {why}"
     return [
-        Probe(source=name, expected=expected, address=str(address), port=port, passed=None, seen=f"not probed: {why}")
-        for address, port in _targets(device, own)
+        Probe(source=name, expected=expected, address=str(a), port=service.port, passed=None, seen=seen)
+        for a, service in _targets(device, own)
     ]
