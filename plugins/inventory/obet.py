@@ -8,14 +8,14 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 from obet.errors import ObetError
-from obet.hosts import hosts
+from obet.hosts import NETWORK, hosts
 
 DOCUMENTATION = """
 name: obet
 short_description: The devices of an estate
 description:
   - Reads the folder in which this file stands (C(estate.yml), C(customers/)) and gives each device as a host under its
-    opaque id, in the groups C(obet), its platform, and its customer.
+    opaque id, in the groups C(obet), its platform, and its customer; C(network) holds all that no role reaches.
 author: The Obet team
 options:
   plugin:
@@ -43,6 +43,8 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible shi
             found = hosts(Path(path).parent)
         except ObetError as error:
             raise AnsibleParserError(str(error)) from error
+        for group in ("linux", NETWORK):  # which plays name, whether or not there is such a device
+            inventory.add_group(group)
         for name, (groups, variables) in found.items():
             for group in groups:
                 inventory.add_host(name, group=inventory.add_group(group))

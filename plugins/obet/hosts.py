@@ -10,6 +10,8 @@ from obet.model import Customer, Device
 from obet.run_directory import DIRECTORY_VARIABLE
 from obet.vault.names import ACCOUNT
 
+# The group of all devices that no role reaches: there, whoever they are.
+NETWORK = "network"
 ACCOUNT_HOME = f"/var/lib/{ACCOUNT}"
 # OpenSSH itself puts the run's directory in (ssh_config(5), ENVIRONMENT VARIABLES); without a run it refuses to start.
 _RUN = f"${{{DIRECTORY_VARIABLE}}}"
@@ -18,10 +20,14 @@ _RUN = f"${{{DIRECTORY_VARIABLE}}}"
 def hosts(folder: Path) -> dict[str, tuple[tuple[str, ...], dict[str, Any]]]:
     """By device id: the groups it is in and its variables; EstateError as the loader says."""
     return {
-        device.id: (("obet", device.platform, customer.id.replace("-", "_")), _variables(customer, device))
+        device.id: ((*_groups(device), customer.id.replace("-", "_")), _variables(customer, device))
         for customer in estates.load(folder).customers.values()
         for device in customer.devices.values()
     }
+
+
+def _groups(device: Device) -> tuple[str, ...]:
+    return ("obet", device.platform) if device.platform == "linux" else ("obet", NETWORK, device.platform)
 
 
 def _variables(customer: Customer, device: Device) -> dict[str, Any]:
