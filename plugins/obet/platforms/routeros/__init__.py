@@ -1,0 +1,1 @@
+"""RouterOS 7: its firewall, its services, and what else lets somebody in."""

@@ -1,0 +1,198 @@
+"""The proof against a little router that judges packets one by one: rules and packets of all kinds.
+
+Where nothing is unknown the two must agree exactly. Where something is (a connection's state, an interface, who is in
+an address list by now), a proof must hold whatever the unknown turns out to be.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from itertools import chain, product, repeat
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from little_router import Address, Item, Router
+from obet.access.policy import ManagementPolicy
+from obet.platforms.routeros.proof import prove
+from obet.platforms.routeros.rules import render
+
+NETWORKS = {4: ip_network("203.0.113.0/29"), 6: ip_network("2001:db8::/125")}
+# All addresses that a rule can tell apart, and one for those that none names.
+UNIVERSE: list[Address] = [address for network in NETWORKS.values() for address in network]
+UNIVERSE += [IPv4Address(edge) for edge in (0, int(UNIVERSE[0]) - 1, int(UNIVERSE[0]) + 8, 2**32 - 1)]
+UNIVERSE += [IPv6Address(edge) for edge in ("::", "2001:db8::8", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")]
+PORTS = (22, 8729)
+DIALLED = (22, 8729, 2222)
+OUR_CHAIN = "obet-management"
+CHAINS = ("input", OUR_CHAIN, "one", "two")
+# Jumps only go forward, so that no ring arises.
+TARGETS = {"input": (OUR_CHAIN, "one", "two"), OUR_CHAIN: ("two",), "one": ("two",), "two": ()}
+
+
+def sources(version: int) -> st.SearchStrategy[str]:
+    hosts = [str(address) for address in NETWORKS[version]]
+    networks = st.integers(1, 3).map(lambda bits: f"{hosts[0]}/{NETWORKS[version].max_prefixlen - bits}")
+    ranges = st.tuples(st.integers(0, 7), st.integers(0, 7)).map(lambda e: f"{hosts[min(e)]}-{hosts[max(e)]}")
+    return st.sampled_from(hosts) | networks | ranges
+
+
+def negatable(value: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds(lambda sign, text: sign + text, st.sampled_from(["", "", "!"]), value)
+
+
+PORT_LISTS = st.sampled_from(["22", "8729", "22,8729", "1-1023", "23,8000-9000", "443", "2222"])
+NAMES = st.sampled_from(["staff", "others", "nobody"])
+
+
+def matches(version: int, unknown: bool) -> st.SearchStrategy[Item]:
+    """Up to three properties; a port only with a protocol, as the router wants it."""
+    known: dict[str, Any] = {
+        "src-address": negatable(sources(version)),
+        "tcp": st.sampled_from([{"protocol": "tcp"}, {"protocol": "udp"}, {"protocol": "!tcp"}, {"protocol": "!udp"}]),
+        "ports": negatable(PORT_LISTS).map(lambda ports: {"protocol": "tcp", "dst-port": ports}),
+        "udp": negatable(PORT_LISTS).map(lambda ports: {"protocol": "udp", "dst-port": ports}),
+        "comment": st.just({"comment": '"a = b, \\"c\\" [ d"'}),
+        "off": st.just({"disabled": "yes"}),
+    }
+    doubtful: dict[str, Any] = {
+        "connection-state": st.sampled_from(["established,related", "new", "!invalid"]),
+        "in-interface": st.sampled_from(["ether1", "!ether2"]),
+        "src-port": st.just("1024-65535"),
+        "something-new": st.just("yes"),
+        "src-address-list": negatable(NAMES),
+    }
+    options = known | (doubtful if unknown else {})
+    one = st.sampled_from(sorted(options)).flatmap(
+        lambda name: options[name].map(lambda value: value if isinstance(value, dict) else {name: value})
+    )
+    return st.lists(one, max_size=3).map(lambda parts: {k: v for part in parts for k, v in part.items()}).filter(whole)
+
+
+def whole(rule: Item) -> bool:
+    """What the router takes: a port needs a protocol that has one."""
+    return "dst-port" not in rule or rule.get("protocol") in {"tcp", "udp"}
+
+
+def filter_rules(version: int, unknown: bool) -> st.SearchStrategy[Item]:
+    @st.composite
+    def drawn(draw: st.DrawFn) -> Item:
+        where = draw(st.sampled_from(CHAINS))
+        actions = ["accept", "accept", "drop", "reject", "return", "log", "passthrough"]
+        action = draw(st.sampled_from([*actions, "jump"] if TARGETS[where] else actions))
+        target = {"jump-target": draw(st.sampled_from(TARGETS[where]))} if action == "jump" else {}
+        return {"chain": where, "action": action} | target | draw(matches(version, unknown))
+
+    return drawn()
+
+
+def raw_rules(version: int, unknown: bool) -> st.SearchStrategy[Item]:
+    actions = st.sampled_from(["accept", "drop", "notrack"])
+    return st.builds(lambda a, m: {"chain": "prerouting", "action": a} | m, actions, matches(version, unknown))
+
+
+def nat_rules(version: int, unknown: bool) -> st.SearchStrategy[Item]:
+    rewriting = [{"action": "dst-nat", "to-addresses": "192.0.2.1"}, {"action": "redirect", "to-ports": "22"}]
+    actions = st.sampled_from([{"action": "accept"}, *rewriting])
+    return st.builds(lambda a, m: {"chain": "dstnat"} | a | m, actions, matches(version, unknown))
+
+
+def entries(version: int) -> st.SearchStrategy[Item]:
+    return st.builds(lambda name, address: {"list": name, "address": address}, NAMES, sources(version))
+
+
+ALLOWED = st.lists(st.sampled_from([a for network in NETWORKS.values() for a in network]), unique=True, max_size=4)
+
+
+TABLES = (("filter", filter_rules, 5), ("raw", raw_rules, 1), ("nat", nat_rules, 1))
+
+
+@st.composite
+def claims(draw: st.DrawFn, unknown: bool, filter_only: bool = False) -> tuple[Router, list[Address]]:
+    """A router and whom it is said to take: our rules with others' before, after and around them, or others' alone."""
+    router, allowed = Router(), draw(ALLOWED)
+    whole_policy = render(policy(allowed or UNIVERSE)).splitlines()
+    ours = bool(allowed) and draw(st.booleans())
+    for line in whole_policy:
+        if ours or line.startswith("/ip service"):
+            router.run(line)
+    for version, family in ((4, "ip"), (6, "ipv6")):
+        for name, strategy, most in TABLES[: 1 if filter_only else 3]:
+            items = router.lists[f"{family} firewall {name}"]
+            for rule in draw(st.lists(strategy(version, unknown), max_size=most)):
+                items.insert(draw(st.integers(0, len(items))), rule)
+        router.lists[f"{family} firewall address-list"] = draw(st.lists(entries(version), max_size=3))
+    return router, allowed
+
+
+def policy(allowed: list[Address]) -> ManagementPolicy:
+    return ManagementPolicy(device="d-0000000001", ours=tuple(allowed), co_managers=(), ports=PORTS)
+
+
+def contradicted(router: Router, allowed: list[Address], luck: list[bool]) -> bool:
+    """Whether one connection shows that the router does not do what is claimed."""
+
+    def reaches(source: Address, port: int, service: int, friend: bool) -> bool:
+        return router.reaches(source, port, service, chain(luck, repeat(False)), friend)
+
+    for source, service in product(UNIVERSE, PORTS):
+        if source in allowed:
+            if not reaches(source, service, service, friend=True):
+                return True
+        elif any(reaches(source, dialled, service, friend=False) for dialled in DIALLED):
+            return True
+    return False
+
+
+def proven(router: Router, allowed: list[Address]) -> list[str]:
+    return [finding.what for finding in prove(router.export(), allowed, PORTS)]
+
+
+@settings(max_examples=200)
+@given(claim=claims(unknown=False, filter_only=True))
+def test_where_all_is_known_the_proof_says_just_what_packets_show(claim: tuple[Router, list[Address]]) -> None:
+    router, allowed = claim
+    assert bool(proven(router, allowed)) == contradicted(router, allowed, [])
+
+
+@settings(max_examples=300)
+@given(claim=claims(unknown=True), luck=st.lists(st.booleans(), min_size=4, max_size=12))
+def test_a_proof_holds_whatever_the_unknown_turns_out_to_be(
+    claim: tuple[Router, list[Address]], luck: list[bool]
+) -> None:
+    router, allowed = claim
+    if contradicted(router, allowed, luck):
+        assert proven(router, allowed)
+
+
+@given(allowed=ALLOWED.filter(bool), stranger=st.sampled_from(UNIVERSE), place=st.integers(0, 3))
+def test_a_foreign_rule_that_opens_the_door_is_found_and_named_and_one_behind_ours_is_none(
+    allowed: list[Address], stranger: Address, place: int
+) -> None:
+    router = Router()
+    for line in render(policy(allowed)).splitlines():
+        router.run(line)
+    assert proven(router, allowed) == []
+    path = f"{'ip' if stranger.version == 4 else 'ipv6'} firewall filter"
+    rule = {"chain": "input", "action": "accept", "src-address": str(stranger), "comment": '"let me in"'}
+    items = router.lists[path]
+    items.insert(min(place, len(items)), rule)
+    found = proven(router, allowed)
+    if place == 0 and stranger not in allowed:
+        assert len(found) == len(PORTS)
+        assert all(
+            f"also takes {stranger}: /{path} rule 0 (" in text and 'comment="let me in"' in text for text in found
+        )
+    else:
+        assert found == []
+
+
+@given(allowed=ALLOWED.filter(bool), data=st.data())
+def test_each_rule_of_ours_that_is_missing_is_found(allowed: list[Address], data: st.DataObject) -> None:
+    router = Router()
+    for line in render(policy(allowed)).splitlines():
+        router.run(line)
+    path = data.draw(st.sampled_from(["ip firewall filter", "ipv6 firewall filter"]))
+    items = router.lists[path]
+    gone = items.pop(data.draw(st.integers(0, len(items) - 1)))
+    assert ("may refuse" if gone["action"] == "accept" else "no rule of") in " ".join(proven(router, allowed))
