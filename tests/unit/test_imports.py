@@ -110,6 +110,10 @@ def test_only_devices_uses_ssh() -> None:
     assert {path.split("/")[1] for path in users_of("asyncssh", [*MODULES, *ADAPTERS, *DOCUMENTED])} == {"devices"}
 
 
+def test_only_the_entries_of_ios_use_aerleon() -> None:
+    assert users_of("aerleon", [*MODULES, *ADAPTERS, *DOCUMENTED]) == {"obet/platforms/ios/entries.py"}
+
+
 def test_only_the_task_adapter_of_the_core_uses_ansible() -> None:
     assert users_of("ansible", MODULES) == {"obet/task_adapter.py"}
 
