@@ -116,6 +116,10 @@ def test_a_platform_reaches_devices_by_its_drivers_only() -> None:
     assert reaching == set(DRIVERS)
 
 
+def test_only_the_entries_of_ios_use_aerleon() -> None:
+    assert users_of("aerleon", [*MODULES, *ADAPTERS, *DOCUMENTED]) == {"obet/platforms/ios/entries.py"}
+
+
 def test_only_the_task_adapter_of_the_core_uses_ansible() -> None:
     assert users_of("ansible", MODULES) == {"obet/task_adapter.py"}
 
