@@ -13,10 +13,12 @@ from typing import Any, cast
 
 import msgspec
 
+from obet.access.policy import management_policy
 from obet.devices import fleet
 from obet.devices.commit import commit
 from obet.devices.connection import with_password
 from obet.devices.driver import Change, NetworkDriver, Platform, Rights
+from obet.devices.ssh_files import source_towards
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError, RunError
 from obet.operations import Values, destroy_secrets, record, take_over_complete, take_over_prepare, try_access
@@ -55,7 +57,9 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     if plan.enforce != "restrict":
         return {"changed": False, "msg": f"{device}: only observed: nothing is changed"}
     wait = int(options.get("revert_seconds") or plan.management.revert_seconds)
-    change = Change(run=run.id, text=plan.management.text, revert_seconds=wait)
+    found = run.device(device)
+    policy = management_policy(run.estate, found, source_towards(found.addresses.first, found.management[0].port))
+    change = Change(run=run.id, text=plan.management.text, revert_seconds=wait, policy=policy)
     seen: Values = {}
 
     login = _own_login(run, device)

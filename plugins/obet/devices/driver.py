@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from obet.access.policy import ManagementPolicy
 from obet.model import CustomerAccess, Device
 from obet.secret import Secret
 from obet.vault.device_secrets import Login
@@ -21,11 +22,15 @@ Rights = Literal["full", "read"]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """New management rules for a device, and the run whose change it is: the device knows it by that id."""
+    """New management rules for a device, and the run whose change it is: the device knows it by that id.
+
+    Where commands depend on what is on the device, its driver makes them of the policy; `text` is what is wanted.
+    """
 
     run: str
     text: str
     revert_seconds: int
+    policy: ManagementPolicy | None = None
 
     @property
     def digest(self) -> str:
@@ -74,6 +79,10 @@ class NetworkDriver(Driver, Protocol):
 
     def running(self) -> str:
         """The running configuration as the platform's proof reads it. It may hold hashes: it is shown to nobody."""
+        ...
+
+    def denied(self) -> int | None:
+        """How many packets or connections our rules have refused so far; None where nothing counts them."""
         ...
 
     def gaps(self) -> tuple[Gap, ...]:
