@@ -19,7 +19,11 @@ class Progress:
     """
 
     def __init__(
-        self, what: str, total: int | None = None, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        what: str,
+        total: int | None = None,
+        out: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what, self._total, self._out, self._clock = what, total, out or sys.stderr, clock
         self._done, self._said = 0, False
