@@ -20,6 +20,7 @@ from obet.current_run import open_run
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
 from obet.errors import EstateError, ObetError, ProofError, RunError, printable
+from obet.evidence.addresses import Addressees
 from obet.evidence.promises import Check, as_json, verdicts
 from obet.evidence.verification import open_verifier
 from obet.evidence.verification import verify as look
@@ -108,8 +109,9 @@ def verify(options: Namespace) -> int:
             checks = look(run, options.devices, options.audit, progress.step)
     finally:
         run.close()
-    if options.json:
-        print_json({"run": run.id, "at": run.now.isoformat(), **as_json(checks)})
+    if options.json:  # is kept, and outlives the access that addresses belong to: those are for who looks now
+        kept = Addressees(run.estate).in_checks(checks)
+        print_json({"run": run.id, "at": run.now.isoformat(), **as_json(kept)})
     else:
         print_checks(checks)
         print()
