@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _operators(commands)
     _vault(commands)
     _devices_own(commands)
+    _ledger(commands)
     audit = _command(
         commands,
         "audit",
@@ -236,6 +237,29 @@ def _report(commands: _Commands) -> None:
     )
     report.add_argument("--output", type=Path, metavar="FILE", help="a file for it (default: standard output)")
     report.add_argument("--language", choices=("en", "bg"), default="en", help="the page's")
+
+
+def _ledger(commands: _Commands) -> None:
+    ledger = _command(
+        commands,
+        "ledger",
+        "what runs did on this node: a line for each grant, read, step and end",
+        "obet ledger --device d-3f8k2m9q0t",
+        "obet ledger --run 9df8f35c --details",
+        options=(_JSON,),
+        module="obet.ledger_command",
+        needs_estate=False,
+    )
+    ledger.add_argument("--run", metavar="ID", help="only this run's lines; the first characters of its id are enough")
+    ledger.add_argument("--device", metavar="DEVICE", help="only what was done with this device")
+    ledger.add_argument("--file", type=Path, metavar="FILE", help="another ledger (default: this node's)")
+    ledger.add_argument(
+        "--details",
+        action="store_true",
+        help="open what is sealed, under your own login and a purpose; what cannot be opened says why",
+    )
+    ledger.add_argument("--purpose", choices=("technical", "ending"), default="technical", help="what you open it for")
+    ledger.add_argument("--verifier", action="store_true", help="open it with the verifier's login instead")
 
 
 def _group(commands: _Commands, name: str, text: str, *examples: str) -> _Commands:

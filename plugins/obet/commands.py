@@ -7,7 +7,7 @@ import os
 import sys
 import uuid
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from getpass import getpass
@@ -20,6 +20,7 @@ from obet.current_run import open_run
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
 from obet.errors import EstateError, ObetError, ProofError, RunError, printable
+from obet.evidence.addresses import Addressees
 from obet.evidence.promises import Check, as_json, verdicts
 from obet.evidence.verification import open_verifier
 from obet.evidence.verification import verify as look
@@ -43,7 +44,7 @@ def due(options: Namespace) -> int:
     found = obligations(estates.load(options.estate), now)
     near = warnings(found, now, Journal.of_this_node(os.environ).ended())
     if options.json:
-        return _print_json({"obligations": msgspec.to_builtins(found), "warnings": msgspec.to_builtins(near)})
+        return print_json({"obligations": msgspec.to_builtins(found), "warnings": msgspec.to_builtins(near)})
     rows = [
         (
             o.subject,
@@ -55,7 +56,7 @@ def due(options: Namespace) -> int:
         )
         for o in found
     ]
-    _print_table(("SUBJECT", "STATE", "WHAT MUST HOLD", "SINCE", "UNTIL", "WHY"), rows)
+    print_table(("SUBJECT", "STATE", "WHAT MUST HOLD", "SINCE", "UNTIL", "WHY"), rows)
     if near:
         print("\nENDS BY ITSELF")
         _print_warnings(near)
@@ -83,7 +84,7 @@ def plan(options: Namespace) -> int:
         for name in options.devices or devices
     ]
     if options.json:
-        return _print_json(plans)
+        return print_json(plans)
     for one in plans:
         print(
             f"{one['device']}: until {one['due'] or 'open'}, hard stop {one['hard_stop'] or 'none'}, {one['enforce']}"
@@ -108,8 +109,9 @@ def verify(options: Namespace) -> int:
             checks = look(run, options.devices, options.audit, progress.step)
     finally:
         run.close()
-    if options.json:
-        _print_json({"run": run.id, "at": run.now.isoformat(), **as_json(checks)})
+    if options.json:  # is kept, and outlives the access that addresses belong to: those are for who looks now
+        kept = Addressees(run.estate).in_checks(checks)
+        print_json({"run": run.id, "at": run.now.isoformat(), **as_json(kept)})
     else:
         print_checks(checks)
         print()
@@ -180,7 +182,7 @@ def vault_plan(options: Namespace) -> int:
     finally:
         run.close()
     if options.json:
-        _print_json(_plain_changes(changes))
+        print_json(_plain_changes(changes))
     else:
         _print_changes(run, changes, "to do")
     return _DRIFT if changes else 0
@@ -211,7 +213,7 @@ def vault_apply(options: Namespace) -> int:
     finally:
         run.close()
     if options.json:
-        _print_json({"changes": _plain_changes(changes), "warnings": msgspec.to_builtins(near)})
+        print_json({"changes": _plain_changes(changes), "warnings": msgspec.to_builtins(near)})
     else:
         _print_warnings(near)
         _print_changes(run, changes, "made")
@@ -313,9 +315,9 @@ def audit(options: Namespace) -> int:
     except UnicodeDecodeError:
         raise ObetError(f"{options.file}: is no audit log: not UTF-8") from None
     if options.json:
-        return _print_json(msgspec.to_builtins(reads))
+        return print_json(msgspec.to_builtins(reads))
     rows = [(r.at[:19], "refused" if r.refused else "read", r.path, r.purpose, r.address, r.run) for r in reads]
-    return _print_table(("TIME", "ANSWER", "PATH", "PURPOSE", "FROM", "RUN"), rows)
+    return print_table(("TIME", "ANSWER", "PATH", "PURPOSE", "FROM", "RUN"), rows)
 
 
 def asked(prompt: str) -> str:
@@ -331,16 +333,21 @@ def tell(options: Namespace, text: str, **facts: Any) -> None:
     print(json.dumps({"done": True, **facts}) if options.json else text)
 
 
-def _print_json(value: Any) -> int:
+def print_json(value: Any) -> int:
     print(json.dumps(value, indent=2))
     return 0
 
 
-def _print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> int:
+def print_table(
+    head: tuple[str, ...], rows: Iterable[tuple[str, ...]], below: Mapping[int, Iterable[str]] | None = None
+) -> int:
+    """Rows in columns as wide as they must be; `below` has what stands under a row, by its number from 1 on."""
     table = [head, *(tuple(printable(str(cell)) for cell in row) for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
-    for row in table:
+    for number, row in enumerate(table):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for line in (below or {}).get(number, ()):
+            print(f"  {printable(line)}")
     return 0
 
 

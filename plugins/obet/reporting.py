@@ -17,13 +17,13 @@ import msgspec
 
 from obet import estate as estates
 from obet.errors import ObetError
-from obet.evidence.chain import Event, Line
 from obet.evidence.compose import compose
 from obet.evidence.ledger import Ledger
 from obet.evidence.promises import Check
 from obet.evidence.report import Look, Report, TimelineEntry
 from obet.evidence.report_json import document
 from obet.evidence.report_page import page, parts
+from obet.evidence.timeline import entry
 from obet.progress import Progress
 from obet.vault.audit import SecretRead, secret_reads
 
@@ -85,34 +85,7 @@ def _timeline(place: Path | None, environment: Mapping[str, str]) -> list[Timeli
     if place is not None and not place.is_file():
         raise ObetError(f"{place}: cannot be read: there is no such file")
     with Progress("reading the ledger, lines") as progress:
-        return [_entry(line) for line in ledger.lines(progress.step)]
-
-
-def _entry(line: Line) -> TimelineEntry:
-    return TimelineEntry(
-        at=datetime.fromisoformat(line.at),
-        run=line.run,
-        by=line.by if line.by.endswith(line.node) else f"{line.by} on {line.node}",
-        what=line.event,
-        customer=line.customer,
-        device=line.device,
-        purpose=line.purpose,
-        detail=_detail(line),
-    )
-
-
-def _detail(line: Line) -> str:
-    """What people want of a line's facts; ids of tokens and requests are for the join with Vault's audit log."""
-    facts = line.facts
-    if line.event is Event.ACCESS_GRANTED:
-        return str(facts.get("because", ""))
-    if line.event is Event.SECRETS_READ:
-        return f"{len(facts.get('requests', ()))} times"
-    if line.event is Event.STEP:
-        return str(facts.get("step", ""))
-    if line.event is Event.DEVICE_DONE:
-        return ", ".join(f"{count} {outcome}" for outcome, count in sorted(facts.items()))
-    return ""
+        return [entry(line) for line in ledger.lines(progress.step)]
 
 
 def _reads(places: Iterable[Path]) -> list[SecretRead]:

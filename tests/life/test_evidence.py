@@ -127,6 +127,21 @@ def test_details_are_sealed_under_the_devices_key_and_the_verifier_opens_them(wo
     assert unseal(working, WARRANTY_DEVICE, done[-1]["sealed"]).returncode != 0, "another device's key opens nothing"
 
 
+def test_who_works_on_a_device_opens_its_details_and_what_stays_sealed_says_why(working: Obet) -> None:
+    told = working.obet("ledger", "--device", MANAGED_DEVICE, "--details", "--json")
+    done = [line for line in json.loads(told.stdout) if line["event"] == "device done"]
+    assert all("ok: " in line["details"]["opened"] for line in done)
+    before = len(lines(working))
+    plain = working.obet("ledger", "--device", MANAGED_DEVICE)
+    assert len(lines(working)) == before, "without details nothing is asked of Vault"
+    assert done[-1]["details"]["opened"].splitlines()[0] not in plain.stdout
+    assert done[-1]["run"][:8] in plain.stdout
+    refused = working.obet("ledger", "--device", MANAGED_DEVICE, "--details", "--purpose", "ending")
+    assert f"stays sealed: {MANAGED_DEVICE}: no ending access: it is not in force" in refused.stdout
+    verifier = working.obet("ledger", "--run", done[-1]["run"][:8], "--details", "--verifier")
+    assert done[-1]["details"]["opened"].splitlines()[0] in verifier.stdout
+
+
 def test_a_play_that_only_looks_leaves_its_reads_and_its_end_on_record(working: Obet) -> None:
     before = len(lines(working))
     working.play("verify_access", "--limit", MANAGED_DEVICE)
@@ -507,6 +522,8 @@ def test_once_a_devices_key_is_deleted_nothing_opens_its_details_and_the_chain_s
     assert unseal(working, MANAGED_DEVICE, done[-1]["sealed"]).returncode != 0
     working.obet("vault", "apply")  # the contract goes on: the key is made again, and is another
     assert unseal(working, MANAGED_DEVICE, done[-1]["sealed"]).returncode != 0
+    told = working.obet("ledger", "--run", done[-1]["run"], "--details")
+    assert f"stays sealed: the key {MANAGED_CUSTOMER}-{MANAGED_DEVICE} is destroyed, or is not the one" in told.stdout
     vault.request("POST", "auth/token/revoke-self", {}, token)
     passed, why = seen(working, WHOLE)
     assert passed is True, why

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lab.estate import CUSTOMERS, MANAGED_CUSTOMER, WARRANTY_DEVICE
+from lab.estate import CUSTOMERS, MANAGED_CUSTOMER, MANAGED_DEVICE, WARRANTY_DEVICE
 from lab.provision import Obet
 from life_support import Job, administrator
 
@@ -25,8 +25,8 @@ def admin(served: Obet) -> Iterator[str]:
     served.lab.vault.request("POST", "auth/token/revoke-self", {}, token)
 
 
-def token(job: Job, role: str) -> str:
-    return job.token(WARRANTY_DEVICE) if role == "technical" else job.login(role)
+def token(job: Job, role: str, device: str = WARRANTY_DEVICE) -> str:
+    return job.token(device) if role == "technical" else job.login(role)
 
 
 def key(served: Obet, admin: str, name: str = KEY) -> tuple[int, dict[str, Any]]:
@@ -108,12 +108,14 @@ def test_not_even_an_administrator_brings_a_key_to_life_by_encrypting(served: Ob
     assert key(served, admin, NEW)[0] == 404
 
 
-def test_a_grant_seals_for_its_own_device_and_opens_nothing(job: Job) -> None:
+def test_a_grant_seals_and_opens_for_its_own_device_and_for_no_other(job: Job) -> None:
     own = token(job, "technical")
     status, answer = job.call(own, "POST", f"transit/encrypt/{KEY}", PLAIN)
     assert status == 200
-    assert job.call(own, "POST", f"transit/decrypt/{KEY}", answer["data"])[0] == 403
-    assert job.call(own, "POST", f"transit/encrypt/{MANAGED_CUSTOMER}", PLAIN)[0] == 403
-    sealed = {"ciphertext": answer["data"]["ciphertext"]}
-    opened = job.call(job.login("obet-verifier"), "POST", f"transit/decrypt/{KEY}", sealed)
-    assert opened[1]["data"]["plaintext"] == PLAIN["plaintext"]
+    sealed, others = {"ciphertext": answer["data"]["ciphertext"]}, token(job, "technical", MANAGED_DEVICE)
+    for way in ("encrypt", "decrypt"):
+        assert job.call(own, "POST", f"transit/{way}/{MANAGED_CUSTOMER}", PLAIN | sealed)[0] == 403
+        assert job.call(others, "POST", f"transit/{way}/{KEY}", PLAIN | sealed)[0] == 403
+    for opener in (own, job.login("obet-verifier")):
+        opened = job.call(opener, "POST", f"transit/decrypt/{KEY}", sealed)
+        assert opened[1]["data"]["plaintext"] == PLAIN["plaintext"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from lab.estate import MANAGED_DEVICE, WARRANTY_DEVICE
 from lab.machine_accounts import reload_sshd
 from lab.provision import Obet
 from lab.topology import STATUS_PORT
-from life_support import ADMINISTERED, Job, promises, recap, verdict, wait_until
+from life_support import ADMINISTERED, Job, checks, promises, recap, verdict, verified, wait_until
 
 _SCRIPT = "/usr/local/sbin/obet-management-access"
 _TABLE = ["nft", "list", "table", "inet", "obet_management"]
@@ -63,6 +65,16 @@ def test_verify_finds_every_proof_and_says_that_the_promise_holds(served: Obet) 
     assert code == 0
     assert verdict(found, "fixed-ip")["holds"] is True
     assert verdict(found, "fixed-ip")["checks"] == 25
+    assert not re.search(r"198\.51\.100\.|203\.0\.113\.|2001:db8", json.dumps(found)), "it outlives the access"
+    assert "node1 to 198.51.100.102: logged in" in verified(served, MANAGED_DEVICE).stdout, "who looks now sees them"
+
+
+def test_a_single_customers_consent_is_shown_by_a_job_with_and_without_what_his_record_opens(served: Obet) -> None:
+    code, found = promises(served, MANAGED_DEVICE)
+    assert code == 0
+    for proof in ("a job with a valid record is served by Vault", "a job without one is refused by Vault"):
+        assert checks(found, proof)[MANAGED_DEVICE]["passed"] is True
+    assert verdict(found, "consent")["missing"] == ["the customer has a receipt"]
 
 
 def test_verify_finds_a_rule_that_lets_somebody_else_in(served: Obet, server: Machine) -> None:
@@ -72,8 +84,8 @@ def test_verify_finds_a_rule_that_lets_somebody_else_in(served: Obet, server: Ma
     failures = verdict(found, "fixed-ip")["failures"]
     assert code == 10
     assert verdict(found, "fixed-ip")["holds"] is False
-    assert any("also takes 198.51.100.66" in failure["what"] for failure in failures)
-    assert any("outsider1 to 198.51.100.102: open" in failure["what"] for failure in failures)
+    assert any("also takes outsider1 (IPv4)" in failure["what"] for failure in failures)
+    assert any(f"outsider1 to {MANAGED_DEVICE} (IPv4): open" in failure["what"] for failure in failures)
     served.play("restrict_access", "--limit", MANAGED_DEVICE)
     assert promises(served, MANAGED_DEVICE)[0] == 0
 
@@ -194,7 +206,7 @@ def test_verify_finds_an_sshd_that_listens_elsewhere_or_takes_passwords(served: 
         server.run(["rm", "/etc/ssh/sshd_config.d/00-customer.conf"])
         reload_sshd(server)
     assert code == 10
-    assert "ports 22, 2222, passwords yes" in verdict(found, "fixed-ip")["failures"][0]["what"]
+    assert "listens also on port 2222, passwords yes" in verdict(found, "fixed-ip")["failures"][0]["what"]
     assert promises(served, MANAGED_DEVICE)[0] == 0
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from ipaddress import ip_address
 
+import msgspec
+
+from obet.evidence.promises import Check
 from obet.model import Address, Estate
 
 _CANDIDATE = re.compile(r"(?<![0-9A-Za-z_.:])[0-9A-Fa-f:.]*[.:][0-9A-Fa-f:.]*")
@@ -25,6 +29,10 @@ class Addressees:
     def named(self, text: str) -> str:
         """`node1 to 2001:db8:51::101: logged in` becomes `node1 to d-593ccz0tsv (IPv6): logged in`."""
         return _CANDIDATE.sub(lambda found: self._name(found.group()), text)
+
+    def in_checks(self, checks: Iterable[Check]) -> list[Check]:
+        """Checks that may be kept: what was seen, by ids and families."""
+        return [msgspec.structs.replace(check, seen=self.named(check.seen)) for check in checks]
 
     def node(self, address: str) -> str | None:
         """The execution node with that address; None when it is none of ours."""

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from obet.evidence.promises import PROOFS
 from obet.evidence.report import Point, Report, TimelineEntry
 from obet.evidence.wording import Wording, wording
+from obet.evidence.wording.phrases import Phrases
 
 _LONGEST = 600
 _STATES = {True: "holds", False: "broken", None: "open"}
@@ -70,6 +71,7 @@ class _Speech:
 
     def __init__(self, words: Wording) -> None:
         self.words = words
+        self._phrases = Phrases({**words.proofs, **words.phrases})
         self._escaped = {key: escape(text) for key, text in words.words.items()}
 
     def say(self, key: str, **values: object) -> Markup:
@@ -85,10 +87,15 @@ class _Speech:
     def event(self, name: str) -> Markup:
         return self._known(name, self.words.events)
 
+    def recorded(self, text: str) -> Markup:
+        """What the core or a machine said."""
+        found = self._phrases.find(text)
+        return self._known(text, {} if found is None else {text: found})
+
     def _known(self, text: str, known: Mapping[str, str]) -> Markup:
         """A name of the core in the page's language, or as it is and marked as English."""
         if text in known:
-            return escape(known[text])
+            return escape(_printable(known[text]))
         plain = escape(_printable(text))
         return plain if self.words.language == "en" else Markup('<span lang="en">{}</span>').format(plain)
 

@@ -131,9 +131,11 @@ def _listens(device: Device, settings: str) -> Check:
     ports = {int(value) for key, value in pairs if key == "port"}
     wanted = {service.port for service in device.management}
     passwords = dict(pairs).get("passwordauthentication")
-    seen = f"ports {', '.join(map(str, sorted(ports)))}, passwords {passwords}"
+    strange = ", ".join(map(str, sorted(ports - wanted)))  # the managed ports are the device's, and no evidence
+    where = f"also on port {strange}" if strange else "where it is managed" if ports else "nowhere that it says"
     proof = "the device's SSH listens where it is managed, and takes no passwords"
-    return _fixed_ip(proof, device, bool(ports) and ports <= wanted and passwords == "no", seen)
+    passed = bool(ports) and not strange and passwords == "no"
+    return _fixed_ip(proof, device, passed, f"listens {where}, passwords {passwords}")
 
 
 def _probed(device: Device, found: Probe) -> Check:
@@ -159,8 +161,14 @@ def _fixed_ip(proof: str, device: Device, passed: bool | None, seen: str) -> Che
 # consent
 
 
+_SERVED, _REFUSED = "a job with a valid record is served by Vault", "a job without one is refused by Vault"
+
+
 def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mapping[str, str]) -> list[Check]:
-    """Reads as a job would, as this node, for a device of each customer: with a valid record, and without."""
+    """Reads as a job would, as this node, for each device: with what a valid record opens, and without it.
+
+    So each customer is shown both: whether a job is served where his record opens a grant, and that nothing else does.
+    """
     if run.off_record:
         return []
     role = names.node_role(run.estate.control_node)
@@ -168,33 +176,45 @@ def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mappin
     node = Session.login(run.estate.settings.vault, run.id, credential, run.account)
     forbidden = {o.device for o in run.obligations() if o.requirement is Requirement.ACCESS_FORBIDDEN}
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
+    checks = []
     try:
-        return [
-            _read_as_a_job(run, node, customer, device, allowed=device.id in technical)
-            for customer, device in pairs
-            if device.id in technical | forbidden
-        ]
+        for customer, device in pairs:
+            if device.id in technical:
+                answer = _read_as_a_job(run, node, device, customer.id, _SERVED)
+                checks.append(_consented(_SERVED, device, {"read": True, _DENIED: False}.get(answer), answer))
+                answer = _read_as_a_job(run, node, device, names.NOBODY, _REFUSED)
+                seen = f"{answer} to the same job without the grant that the record opens"
+                checks.append(_consented(_REFUSED, device, answer == _DENIED, seen))
+            elif device.id in forbidden:
+                answer = _read_as_a_job(run, node, device, customer.id, _REFUSED)
+                checks.append(_consented(_REFUSED, device, answer == _DENIED, answer))
     finally:
         node.close()
+    return checks
 
 
-def _read_as_a_job(run: Run, node: Session, customer: Customer, device: Device, *, allowed: bool) -> Check:
-    proof = "a job with a valid record is served by Vault" if allowed else "a job without one is refused by Vault"
-    path = f"{node.settings.kv_mount}/data/{names.device_secret(customer.id, device.id)}"
+_DENIED = "403"
+
+
+def _read_as_a_job(run: Run, node: Session, device: Device, grant: str, why: str) -> str:
+    """What Vault answers to a job with the technical grant of that customer; its reads are on record."""
+    place = names.device_secret(run.estate.customer_of(device.id).id, device.id)
     role = names.token_role(run.estate.control_node, Purpose.TECHNICAL)
     job = None
     try:
-        job = node.child(role, names.grant(Purpose.TECHNICAL, customer.id))
-        run.account.granted(Purpose.TECHNICAL, customer.id, job.token, {device.id: proof})
-        answer = job.get(path)
+        job = node.child(role, names.grant(Purpose.TECHNICAL, grant))
+        run.account.granted(Purpose.TECHNICAL, run.estate.customer_of(device.id).id, job.token, {device.id: why})
+        answer = job.get(f"{node.settings.kv_mount}/data/{place}")
         served = answer is not None and answer.get("data") is not None  # of what was deleted only metadata is left
-        seen = "read" if served else "granted, and nothing is there to be read"
-        passed = (served or None) if allowed else False
     except VaultDeniedError:
-        passed, seen = not allowed, "403"
+        return _DENIED
     finally:
         if job is not None:
             job.close()
+    return "read" if served else "granted, and nothing is there to be read"
+
+
+def _consented(proof: str, device: Device, passed: bool | None, seen: str) -> Check:
     remedy = "" if passed else "obet vault apply"
     return Check(promise="consent", proof=proof, where=device.id, passed=passed, seen=seen, remedy=remedy)
 

@@ -140,7 +140,8 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
                 own = names.account_secret(customer, device, account)
                 paths |= _secret_paths(Purpose(purpose), vault.kv_mount, own)
             paths[f"{vault.kv_mount}/data/{names.lock(customer, device)}"] = ["create", "read", "update"]
-            paths[f"{vault.transit_mount}/encrypt/{names.device_key(customer, device)}"] = ["update"]
+            for way in ("encrypt", "decrypt"):  # who works on the device may know what was done on it
+                paths[f"{vault.transit_mount}/{way}/{names.device_key(customer, device)}"] = ["update"]
         yield _policy(name, paths, base=False)
         yield _ssh_role(estate, name, devices, _sources(estate, customer, devices), {"permit-pty": ""})
     for customer, group in groupby(granted, key=lambda grant: grant.customer):

@@ -11,6 +11,8 @@ VANTAGE = "obet-vantage"
 # The policy and the token role of operators, and the second factor of their login.
 OPERATOR = "obet-operator"
 SECOND_FACTOR = "obet-operators"
+# In the place of a customer's id, where a grant is meant that nobody has: no id is like it.
+NOBODY = "nobody"
 # The principals of SSH certificates: what a device's file of authorised principals names.
 VANTAGE_PRINCIPAL = "vantage"
 # Our accounts on a device: one that works, and one that only looks.

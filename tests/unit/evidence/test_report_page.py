@@ -195,7 +195,17 @@ def test_reads_of_nobody_we_know_stand_out_and_an_ungiven_log_is_not_told_of() -
 def test_what_machines_recorded_is_marked_as_english_on_a_page_in_another_language() -> None:
     report = compose(two_customers(), [look(check("fixed-ip", PROOFS["fixed-ip"][0], seen="as it was seen"))], NOW)
     assert '<span lang="en">as it was seen</span>' in page(report, "bg")
-    assert "<span>as it was seen</span>" in page(report, "en")
+    assert "as it was seen" in page(report, "en")
+    assert '<span lang="en">as it was seen</span>' not in page(report, "en")
+
+
+def test_causes_and_what_was_seen_are_told_in_the_language_of_the_page() -> None:
+    seen = "node1 to 198.51.100.101: logged in"
+    report = compose(two_customers(), [look(check("fixed-ip", PROOFS["fixed-ip"][0], seen=seen))], NOW)
+    bulgarian = Page(page(report, "bg")).text
+    assert f"node1 до {DEVICE} (IPv4): влезе" in bulgarian
+    assert "гаранцията е изтекла; краен срок 30 дни по-късно" in bulgarian  # noqa: RUF001 - Bulgarian
+    assert "the warranty has expired; hard stop 30 days later" in Page(page(report)).text
 
 
 def test_a_day_that_is_over_is_told_as_its_end_and_one_that_begins_as_itself() -> None:
@@ -224,6 +234,8 @@ def test_both_languages_have_the_same_words_with_the_same_places() -> None:
     assert set(english.words) == set(bulgarian.words)
     for key, text in english.words.items():
         assert set(re.findall(r"{(\w+)}", text)) == set(re.findall(r"{(\w+)}", bulgarian.words[key])), key
+    for phrase, text in bulgarian.phrases.items():
+        assert set(re.findall(r"{(\w+)}", phrase)) == set(re.findall(r"{(\w+)}", text)), phrase
     assert len(english.months) == len(bulgarian.months) == 12
 
 

@@ -113,6 +113,7 @@ def test_a_grants_policy_is_these_paths_and_no_other() -> None:
         DATA: {"create", "read", "update"},
         f"kv/data/locks/{CUSTOMER}/{DEVICE}": {"create", "read", "update"},
         f"transit/encrypt/{CUSTOMER}-{DEVICE}": {"update"},
+        f"transit/decrypt/{CUSTOMER}-{DEVICE}": {"update"},
         f"ssh/sign/obet-technical-{CUSTOMER}": {"update"},
         reader: {"update"},
     }
@@ -121,6 +122,7 @@ def test_a_grants_policy_is_these_paths_and_no_other() -> None:
         f"kv/metadata/access/{CUSTOMER}/{SECOND_DEVICE}": {"delete", "read"},
         f"kv/data/locks/{CUSTOMER}/{SECOND_DEVICE}": {"create", "read", "update"},
         f"transit/encrypt/{CUSTOMER}-{SECOND_DEVICE}": {"update"},
+        f"transit/decrypt/{CUSTOMER}-{SECOND_DEVICE}": {"update"},
         f"ssh/sign/obet-ending-{CUSTOMER}": {"update"},
         reader: {"update"},
     }
@@ -253,12 +255,13 @@ def test_nobody_but_the_registrar_makes_a_key(policy: str) -> None:
     assert not any(may(policy, capability, f"transit/keys/{key}") for capability in EVERY_CAPABILITY for key in KEYS)
 
 
-def test_only_a_grant_seals_and_only_the_verifier_opens() -> None:
+def test_only_a_devices_own_grant_seals_and_only_that_and_the_verifier_opens() -> None:
     own, other = f"{CUSTOMER}-{DEVICE}", f"{OTHER_CUSTOMER}-{OTHER_DEVICE}"
     sealing = {policy for policy in (*FIXED, *GRANTED) if may(policy, "update", f"transit/encrypt/{own}")}
     opening = {policy for policy in (*FIXED, *GRANTED) if may(policy, "update", f"transit/decrypt/{own}")}
     assert sealing == {f"obet-technical-{CUSTOMER}"}
-    assert opening == {"obet-verifier"}
+    assert opening == {"obet-verifier", f"obet-technical-{CUSTOMER}"}
+    assert not may(f"obet-technical-{CUSTOMER}", "update", f"transit/decrypt/{other}")
     assert not may(f"obet-technical-{CUSTOMER}", "update", f"transit/encrypt/{other}")
     assert not any(may(policy, "create", f"transit/encrypt/{own}") for policy in (*FIXED, *GRANTED))
 

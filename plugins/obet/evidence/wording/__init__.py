@@ -12,7 +12,10 @@ LANGUAGES = ("en", "bg")
 
 
 class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`proofs` and `events` translate names of the core; a name that is not in them stands as it is, in English."""
+    """`proofs`, `events` and `requirements` translate names of the core, `phrases` what it says with values in it.
+
+    What is not in them stands as it is, in English.
+    """
 
     language: str
     months: tuple[str, ...]
@@ -20,6 +23,7 @@ class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proofs: Mapping[str, str]
     events: Mapping[str, str]
     requirements: Mapping[str, str]
+    phrases: Mapping[str, str]
     words: Mapping[str, str]
 
 
