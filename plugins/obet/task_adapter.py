@@ -18,8 +18,11 @@ from obet.run import Run
 Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
 
 
-def action(operation: Operation, *, changes: bool = True) -> type[Any]:
-    """The class that Ansible looks for. One that changes something is passed over in check mode, and says so."""
+def action(operation: Operation, *, changes: bool = True, dry_run: Operation | None = None) -> type[Any]:
+    """The class that Ansible looks for.
+
+    One that changes something is passed over in check mode, and says so, unless `dry_run` answers what it would do.
+    """
 
     class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
         _requires_connection = False
@@ -27,13 +30,14 @@ def action(operation: Operation, *, changes: bool = True) -> type[Any]:
 
         def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
             result: dict[str, Any] = super().run(tmp, task_vars)
-            if changes and self._task.check_mode:
+            asked = (dry_run or operation) if self._task.check_mode else operation
+            if changes and self._task.check_mode and dry_run is None:
                 return result | {"skipped": True, "msg": "not done in check mode"}
             try:
                 refuse_module_files(task_vars or {})
                 # Ansible's values carry tags of their own; JSON makes plain ones of them.
                 options = json.loads(json.dumps(self._task.args))
-                return result | operation(current(), str((task_vars or {})["inventory_hostname"]), options)
+                return result | asked(current(), str((task_vars or {})["inventory_hostname"]), options)
             except ObetError as error:
                 raise AnsibleActionFail(str(error)) from error
 
