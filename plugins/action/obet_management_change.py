@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obet.operations import change_management
+from obet.operations import change_management, management_would_change
 from obet.task_adapter import action
 
-ActionModule = action(change_management, told=True)
+ActionModule = action(change_management, dry_run=management_would_change)

@@ -21,7 +21,7 @@ description:
 author: The Obet team
 options:
   _terms:
-    description: Any of C(login.user), C(login.password), C(next.password), C(services.NAME).
+    description: Any of C(login.user), C(login.password), C(services.NAME), C(next.password), C(next.services.NAME).
     required: true
 """
 

@@ -178,6 +178,7 @@ def vault_credential(options: Namespace) -> int:
 def vault_plan(options: Namespace) -> int:
     run = open_run(options.estate, names.REGISTRAR)
     try:
+        run.sees_the_record()
         changes = _difference(run.session, desired(run.estate, run.grants()))
     finally:
         run.close()
@@ -191,7 +192,8 @@ def vault_plan(options: Namespace) -> int:
 def vault_apply(options: Namespace) -> int:
     """The registrar's run. What only an administrator may mend is reported as drift, and nothing of it is touched.
 
-    While a contract or the journal cannot be read it opens nothing, and still closes what the others' contracts end.
+    While a contract or the journal cannot be read, or the journal is not the nodes', it opens nothing, and still closes
+    what the others' contracts end.
     """
     try:
         run = open_run(options.estate, names.REGISTRAR)
@@ -201,6 +203,7 @@ def vault_apply(options: Namespace) -> int:
             _only_close(open_run(options.estate, names.REGISTRAR, estate=estate), unread)
         raise
     try:
+        run.sees_the_record()
         granted = run.grants()
     except ObetError:
         with _said_besides():

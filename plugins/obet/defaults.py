@@ -11,6 +11,9 @@ REACH: Final = "direct"
 MANAGEMENT_PORTS: Final = {"ssh": 22, "api-ssl": 8729}
 FILE_OWNER: Final = "root"
 FILE_MODE: Final = "0600"
+# As whom a service's check runs on a device, and for how long it may go on until it sees what is wanted, in seconds.
+CHECK_ACCOUNT: Final = "nobody"
+CHECK_SECONDS: Final = 20
 
 KV_MOUNT: Final = "kv"
 SSH_MOUNT: Final = "ssh"

@@ -18,6 +18,7 @@ from obet.fields import (
     AccountName,
     Address,
     Addresses,
+    Argument,
     CustomerId,
     Days,
     DeviceId,
@@ -30,6 +31,7 @@ from obet.fields import (
     PublicKey,
     ServiceId,
     Strict,
+    UnitName,
     Url,
     Version,
     is_id,
@@ -60,6 +62,7 @@ __all__ = [
     "Moment",
     "Operator",
     "Purpose",
+    "SecretCheck",
     "Service",
     "ServiceId",
     "ServiceSecret",
@@ -209,14 +212,36 @@ class ManagementService(Strict, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "port", defaults.MANAGEMENT_PORTS[self.protocol])
 
 
+class SecretCheck(Strict, frozen=True, kw_only=True):
+    """A command on the device that says by its exit code whether the service takes the secret on its standard input.
+
+    0: it does. 1: it refuses it. Anything else is no answer. For `seconds` it is tried until it says what it must.
+    """
+
+    command: tuple[Argument, ...]
+    account: AccountName = defaults.CHECK_ACCOUNT
+    seconds: Annotated[int, Meta(ge=1, le=300)] = defaults.CHECK_SECONDS
+
+    def __post_init__(self) -> None:
+        if not self.command or not self.command[0].startswith("/"):
+            raise ValueError("command: begins with the program's whole path")
+        if self.account == "root":
+            raise ValueError("account: a check needs no rights on the server: name one without")
+
+
 class ServiceSecret(Strict, frozen=True, kw_only=True):
-    """A secret of the device's own, kept in Vault as `services/<name>` and put into `path` on the device."""
+    """A secret of the device's own, kept in Vault as `services/<name>` and put into `path` on the device.
+
+    `reload` names the service that is to read it anew; without a `check` nobody sees whether it takes it.
+    """
 
     name: Name
     path: FilePath
     owner: AccountName = defaults.FILE_OWNER
     group: AccountName = defaults.FILE_OWNER
     mode: FileMode = defaults.FILE_MODE
+    reload: UnitName | None = None
+    check: SecretCheck | None = None
 
     def __post_init__(self) -> None:
         if self.path.count("/") < 3 or self.path.startswith(_SYSTEM_FOLDERS):

@@ -19,6 +19,7 @@ from obet.errors import DeviceError, PolicyError, RunError
 from obet.platforms.linux.driver import LinuxDriver
 from obet.run import Run
 from obet.vault import device_secrets, names
+from obet.vault.device_secrets import DeviceSecrets
 from obet.vault.names import ACCOUNT, READ_ACCOUNT
 
 Values = dict[str, Any]
@@ -61,22 +62,34 @@ def try_initial_login(run: Run, device: str, _: Mapping[str, Any]) -> Values:
 
 
 def change_management(run: Run, device: str, options: Mapping[str, Any]) -> Values:
-    """Puts `rules` in force by the commit protocol where the device does not keep them yet; a dry run looks only."""
-    change = Change(run=run.id, text=options["rules"], revert_seconds=int(options["revert_seconds"]))
+    """Puts `rules` in force by the commit protocol, where the device does not keep them yet."""
+    change = _change(run, options)
     seen: Values = {}
 
     def attempt() -> int:
         seen.update(probe_access(run, device, {}))
         return int(seen["outsiders"])
 
-    with Shell(run.device(device), with_certificate(ACCOUNT, run.certificate(device))) as shell:
+    with _shell(run, device) as shell:
         driver = LinuxDriver(device, shell)
         if driver.is_kept(change):
             return {"changed": False}
-        if not options["check_mode"]:
-            record = partial(run.record, device)
-            commit(driver, change, attempt=attempt, record=record, is_over=run.account.is_over)
+        record = partial(run.record, device)
+        commit(driver, change, attempt=attempt, record=record, is_over=run.account.is_over)
     return {"changed": True} | seen
+
+
+def management_would_change(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    with _shell(run, device) as shell:
+        return {"changed": not LinuxDriver(device, shell).is_kept(_change(run, options))}
+
+
+def _change(run: Run, options: Mapping[str, Any]) -> Change:
+    return Change(run=run.id, text=options["rules"], revert_seconds=int(options["revert_seconds"]))
+
+
+def _shell(run: Run, device: str) -> Shell:
+    return Shell(run.device(device), with_certificate(ACCOUNT, run.certificate(device)))
 
 
 def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
@@ -96,7 +109,7 @@ def try_access(run: Run, device: str, login: dict[str, Any], down: Iterable[str]
     return {"probes": [str(p) for p in probes], "outsiders": outsiders}
 
 
-def take_over_prepare(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+def take_over_prepare(run: Run, device: str, options: Mapping[str, Any], *, write: bool = True) -> Values:
     """Makes the next password and writes it to Vault before the device gets it. `needed` is false when it is ours.
 
     With `again`, also when it is ours already; one that was cut off is always taken up where it was.
@@ -107,10 +120,15 @@ def take_over_prepare(run: Run, device: str, options: Mapping[str, Any]) -> Valu
         raise RunError(f"{device}: Vault holds no login of the customer's: `obet secret login {device}` takes it")
     if found.login.taken_over and found.next_password is None and not options.get("again"):
         return {"needed": False}
-    if found.next_password is None:
+    if found.next_password is None and write:
         with_next = msgspec.structs.replace(found, next_password=device_secrets.generate())
         device_secrets.write(run.child(device), customer, device, with_next)
     return {"needed": True, "changed": True}
+
+
+def take_over_foretell(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """What `take_over_prepare` would answer."""
+    return take_over_prepare(run, device, options, write=False)
 
 
 def take_over_complete(run: Run, device: str, _: Mapping[str, Any]) -> Values:
@@ -125,20 +143,46 @@ def take_over_complete(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     return {"changed": True}
 
 
-def service_secrets(run: Run, device: str, options: Mapping[str, Any]) -> Values:
-    """Makes each service secret that the device's file names and Vault has not yet; with `again`, all of them anew.
+def service_secrets_prepare(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Writes a next value to Vault for each service secret that has none yet; with `again`, for all of them.
 
-    What was there stays as a version until the ending: a run that is cut off now leaves the device with one that Vault
-    still knows.
+    One that was cut off is taken up where it was. The answer says by name which `field` of the device's secrets is to
+    be in the file, which are being introduced (`next`), and which of those take the place of another (`replaced`).
     """
-    customer, wanted = run.estate.customer_of(device).id, run.device(device).service_secrets
-    found = device_secrets.read(run.child(device), customer, device)
-    again = bool(options.get("again"))
-    missing = {s.name: device_secrets.generate() for s in wanted if again or s.name not in found.services}
+    found, introduced, answer = _service_secrets(run, device, again=bool(options.get("again")))
+    missing = {name: device_secrets.generate() for name in introduced if name not in found.next_services}
     if missing:
-        grown = msgspec.structs.replace(found, services={**found.services, **missing})
-        device_secrets.write(run.child(device), customer, device, grown)
-    return {"changed": bool(missing), "made": sorted(missing)}
+        grown = msgspec.structs.replace(found, next_services={**found.next_services, **missing})
+        device_secrets.write(run.child(device), run.estate.customer_of(device).id, device, grown)
+    return answer | {"changed": bool(missing), "unmade": []}
+
+
+def service_secrets_foretell(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """What `service_secrets_prepare` would answer; those that it would make are `unmade`: nothing can be read yet."""
+    found, introduced, answer = _service_secrets(run, device, again=bool(options.get("again")))
+    unmade = [name for name in introduced if name not in found.next_services]
+    return answer | {"changed": bool(unmade), "unmade": unmade}
+
+
+def _service_secrets(run: Run, device: str, *, again: bool) -> tuple[DeviceSecrets, list[str], Values]:
+    names = [secret.name for secret in run.device(device).service_secrets]
+    found = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device)
+    introduced = [n for n in names if again or n in found.next_services or n not in found.services]
+    fields = {name: f"next.services.{name}" if name in introduced else f"services.{name}" for name in names}
+    replaced = [name for name in introduced if name in found.services]
+    return found, introduced, {"fields": fields, "next": introduced, "replaced": replaced}
+
+
+def service_secrets_complete(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """Makes each next value the service secret's own: where a check is named, it was seen to be taken."""
+    customer = run.estate.customer_of(device).id
+    found = device_secrets.read(run.child(device), customer, device)
+    if not found.next_services:
+        raise RunError(f"{device}: no service secret is being introduced: nothing to complete")
+    services = {**found.services, **found.next_services}
+    completed = msgspec.structs.replace(found, services=services, next_services={})
+    device_secrets.write(run.child(device), customer, device, completed)
+    return {"changed": True}
 
 
 def logins_refused(run: Run, device: str, options: Mapping[str, Any]) -> Values:

@@ -117,6 +117,26 @@ class Run:
         ended = {Grant(c.id, d, Purpose.ENDING) for c in self.estate.customers.values() for d in self.journal.ended()}
         return grants(self.obligations()) - ended
 
+    def sees_the_record(self) -> None:
+        """RunError unless ledger and journal are the nodes' own: else which endings are done is not known here.
+
+        A node's line is written before Vault vouches for it and a step's before its line, so that it cannot be wrong
+        about what goes on; an estate for which nothing was done yet has neither.
+        """
+        vouched = checkpoint.read(self.session)  # first: the ledger may grow meanwhile
+        if vouched is not None and not self.ledger.holds(vouched.number, vouched.hash):
+            raise RunError(
+                f"{self.ledger.path}: is not the ledger that the nodes keep, so the journal beside it does not say "
+                "which endings are done: point STATE_DIRECTORY at the nodes', or restore both"
+            )
+        known = {(entry.run, entry.device, entry.step) for entry in self.journal.entries()}
+        told = ((line.run, line.device, line.facts.get("step")) for line in self.ledger.lines())
+        if missing := next((step for step in told if step[2] and step not in known), None):
+            raise RunError(
+                f"{self.journal.path}: lacks a step that the ledger tells of ({missing[1]}, {missing[2]}): restore it, "
+                "or endings that are done are opened again"
+            )
+
     def device(self, device: str) -> Device:
         try:
             return self.estate.customer_of(device).devices[device]

@@ -19,34 +19,35 @@ Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
 OperationOnAll = Callable[[Run, Iterable[str], Mapping[str, Any]], dict[str, Any]]
 
 
-def action(operation: Operation, *, changes: bool = True, told: bool = False) -> type[Any]:
-    """The class that Ansible looks for. One that changes something is passed over in check mode, and says so.
+def action(operation: Operation, *, changes: bool = True, dry_run: Operation | None = None) -> type[Any]:
+    """The class that Ansible looks for.
 
-    One that is `told` of check mode, by the option `check_mode`, sees to it itself.
+    One that changes something is passed over in check mode, and says so, unless `dry_run` answers what it would do.
     """
 
     def work(task: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
-        if changes and not told and task.check_mode:
+        if changes and task.check_mode and dry_run is None:
             return {"skipped": True, "msg": "not done in check mode"}
-        return operation(current(), str(variables["inventory_hostname"]), _options(task, told=told))
+        asked = (dry_run or operation) if task.check_mode else operation
+        return asked(current(), str(variables["inventory_hostname"]), _plain(task.args))
 
     return _action(work)
 
 
 def action_on_all(operation: OperationOnAll) -> type[Any]:
-    """One that does the work of all hosts of the play at once, told of check mode; its task is `run_once`."""
+    """One that does the work of all hosts of the play at once, told of `check_mode`; its task is `run_once`."""
 
     def work(task: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
         devices = [str(host) for host in variables["ansible_play_hosts"]]
-        return operation(current(), devices, _options(task, told=True))
+        return operation(current(), devices, _plain(task.args) | {"check_mode": bool(task.check_mode)})
 
     return _action(work)
 
 
-def _options(task: Any, *, told: bool) -> dict[str, Any]:
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Ansible's values carry tags of their own; JSON makes plain ones of them."""
-    options: dict[str, Any] = json.loads(json.dumps(task.args))
-    return options | {"check_mode": bool(task.check_mode)} if told else options
+    made: dict[str, Any] = json.loads(json.dumps(options))
+    return made
 
 
 def _action(work: Callable[[Any, Mapping[str, Any]], dict[str, Any]]) -> type[Any]:

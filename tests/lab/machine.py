@@ -69,16 +69,18 @@ class Machine(Host):
         """Make its file tree, boot it, add the accounts of its kind."""
         for folder in ("work", "root"):
             (self.directory / folder).mkdir(parents=True)
-        programs = ["machine_init.py"] + (["status_service.py"] if self.place.kind is Kind.SERVER else [])
-        for program in programs:
-            self._place(f"{PROGRAMS}/{program}", (HERE / program).read_text(encoding="utf-8"))
+        self._place(f"{PROGRAMS}/machine_init.py", _ours("machine_init.py"))
+        if self.place.kind is Kind.SERVER:
+            self._place(f"{PROGRAMS}/status_service.py", _ours("status_service.py"))
+            self._place("etc/init.d/status", _ours("status_init.sh"), 0o755)
+            self._place("usr/local/bin/status-takes", _ours("status_takes.py"), 0o755)
         hosts = f"127.0.0.1 localhost\n::1 localhost\n{self.ipv4} {self.name}\n{self.ipv6} {self.name}\n"
         self._place("etc/hosts", hosts)
         self._place("etc/hostname", f"{self.name}\n")
         self.boot()
         self._login = machine_accounts.create(self)
 
-    def _place(self, name: str, text: str) -> None:
+    def _place(self, name: str, text: str, mode: int = 0o644) -> None:
         """Write a file before the first boot; an upper folder's mode is the machine's, whatever our umask is."""
         upper = self.directory / "upper"
         path = upper / name
@@ -87,7 +89,7 @@ class Machine(Host):
                 folder.mkdir()
                 folder.chmod(0o755)
         path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
+        path.chmod(mode)
 
     def boot(self) -> None:
         """Start its PID 1 and wait until its services accept connections."""
@@ -149,3 +151,8 @@ def _read_line(descriptor: int, timeout: float) -> str:
     """One line from a pipe, or what came before its end or the deadline."""
     with os.fdopen(descriptor, encoding="utf-8", errors="replace") as reader:
         return reader.readline().strip() if wait_readable([descriptor], timeout) else "no word in time"
+
+
+def _ours(name: str) -> str:
+    """A program that stands beside this module."""
+    return (HERE / name).read_text(encoding="utf-8")

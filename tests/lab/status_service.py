@@ -1,12 +1,15 @@
 """The server's own service, which is not management: says its status over HTTPS to who knows the token.
 
 It is there so that a test can show that a change of management access leaves the customer's traffic alone, and that
-a token of ours stops working. Runs on the machine's own Python, from a copy in its file tree.
+a token of ours stops working. It reads its token when it starts and when it is reloaded, as services do. Runs on the
+machine's own Python, from a copy in its file tree.
 """
 
 from __future__ import annotations
 
 import hmac
+import os
+import signal
 import socket
 import socketserver
 import ssl
@@ -20,17 +23,19 @@ PORT = 8443
 TOKEN = Path("/etc/status/token")
 CERTIFICATE = Path("/run/status/certificate.pem")
 KEY = Path("/run/status/key.pem")
+NUMBER = Path("/run/status/pid")
 
 
 class StatusHandler(BaseHTTPRequestHandler):
     """Answers 200 to the right token and 401 to anything else, also while there is no token."""
 
+    token = b""
     timeout = 10
     server_version = "status"
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Read the token anew for each request, so that a change holds at once."""
+        """Say whether the request's token is the right one."""
         allowed = self.token_is_right()
         body = b"ok\n" if allowed else b"unauthorized\n"
         self.send_response(200 if allowed else 401)
@@ -43,12 +48,8 @@ class StatusHandler(BaseHTTPRequestHandler):
 
     def token_is_right(self) -> bool:
         """Compare in constant time; a missing or empty token is nobody's."""
-        try:
-            token = TOKEN.read_bytes().strip()
-        except OSError:
-            return False
         given = self.headers.get("Authorization", "").encode("latin-1", "replace")
-        return bool(token) and hmac.compare_digest(given, b"Bearer " + token)
+        return bool(self.token) and hmac.compare_digest(given, b"Bearer " + self.token)
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class's
         """Keep no log: it would hold addresses."""
@@ -80,6 +81,15 @@ class DualStackServer(ThreadingHTTPServer):
         """A client that goes away is no news."""
 
 
+def load(*_: object) -> None:
+    """Read the token, and say by the file of this process's number that it was read."""
+    try:
+        StatusHandler.token = TOKEN.read_bytes().strip()
+    except OSError:
+        StatusHandler.token = b""
+    NUMBER.write_text(f"{os.getpid()}\n", encoding="ascii")
+
+
 def make_certificate() -> None:
     """A new self-signed certificate at each boot."""
     KEY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -93,6 +103,8 @@ def make_certificate() -> None:
 def main() -> int:
     """Serve until the machine stops."""
     make_certificate()
+    signal.signal(signal.SIGHUP, load)
+    load()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE, KEY)
     DualStackServer(context).serve_forever()

@@ -71,23 +71,38 @@ def test_the_customer_logs_in_with_his_own_key_where_it_is_accepted(lab: Lab, se
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_the_status_service_answers_only_to_the_token_in_its_file(lab: Lab, server: Machine, family: str) -> None:
+def test_the_status_service_answers_only_to_the_token_that_it_read_last(lab: Lab, server: Machine, family: str) -> None:
     address = getattr(server, family)
     server.run(["rm", "-f", "/etc/status/token"])
+    server.run(["service", "status", "reload"])
     assert status(lab.host("outsider2"), address, "anything") == 401
 
     server.write("/etc/status/token", "first-token\n", mode=0o600)
+    server.run(["service", "status", "reload"])
     assert status(lab.host("outsider2"), address, "first-token") == 200
     assert status(lab.host("outsider2"), address, "other-token") == 401
     assert status(lab.host("outsider2"), address, None) == 401
 
     server.write("/etc/status/token", "second-token\n", mode=0o600)
+    assert status(lab.host("outsider2"), address, "first-token") == 200
+    server.run(["service", "status", "reload"])
     assert status(lab.host("outsider2"), address, "first-token") == 401
     assert status(lab.host("outsider2"), address, "second-token") == 200
 
 
+def test_the_status_services_check_says_by_its_exit_code_what_the_service_takes(server: Machine) -> None:
+    server.write("/etc/status/token", "a-token\n", mode=0o600)
+    server.run(["service", "status", "reload"])
+    said = [
+        server.run(["runuser", "-u", "nobody", "status-takes"], input=f"{token}\n", check=False).returncode
+        for token in ("a-token", "another", "")
+    ]
+    assert said == [0, 1, 1]
+
+
 def test_an_empty_token_file_opens_nothing(lab: Lab, server: Machine) -> None:
     server.write("/etc/status/token", "\n", mode=0o600)
+    server.run(["service", "status", "reload"])
 
     assert status(lab.host("node1"), server.ipv4, "") == 401
 

@@ -85,7 +85,7 @@ def test_service_secret_passes_its_scenario(provisioned: Obet) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        ("echo spoilt >/etc/status/token", "the service answers [401, 401]"),
+        ("echo spoilt >/etc/status/token; service status reload", "the service answers [401, 401]"),
         ("chmod 644 /etc/status/token", "/etc/status/token: is root root 644"),
     ],
     ids=["another secret", "a secret that everybody reads"],
@@ -94,7 +94,7 @@ def test_service_secrets_auditor_finds(provisioned: Obet, second: Machine, spoil
     second.run(["cp", "-p", "/etc/status/token", "/root/kept"])
     second.run(["sh", "-c", spoil])
     finds(provisioned, "service_secret", complaint)
-    second.run(["mv", "/root/kept", "/etc/status/token"])
+    second.run(["sh", "-c", "mv /root/kept /etc/status/token; service status reload"])
 
 
 def test_management_access_passes_its_scenario(provisioned: Obet) -> None:

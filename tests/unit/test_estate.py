@@ -39,7 +39,8 @@ DEVICE_V4, DEVICE_V6 = "ipv4: 198.51.100.101", 'ipv6: "2001:db8:51::101"'
 
 GIVEN, HELD, LOAD = "given: 2026-01-15", "since: 2026-09-15", "{name: load, keep_days: 30}"
 CO_MANAGER = '- {ipv4: 203.0.113.21, ipv6: "2001:db8:cb::21"}'
-STATUS = "- {name: status, path: /etc/status/token}"
+TAKES = "/usr/local/bin/status-takes"
+STATUS = "- {name: status, path: /etc/status/token, reload: status, check: {command: [/usr/local/bin/status-takes]}}"
 ACCESS = f"customer_access:\n  account: owner\n  public_key: ssh-ed25519 {KEY}\n"
 SEEN_AS = "seen_as: [{{ipv4: {}}}]\nenforce:"
 LOGS = 'addresses: {ipv4: 198.51.100.11, ipv6: "2001:db8:51::11"}\n\n# Hosts'
@@ -139,6 +140,14 @@ DEVICE_FAULTS = {
     "seen as an outsider": Fault(DEVICE, "enforce:", f"reach: jump\n{SEEN_AS.format('203.0.113.66')}", "113.66"),
     "seen as itself": Fault(DEVICE, "enforce:", f"reach: jump\n{SEEN_AS.format('198.51.100.101')}", "seen_as"),
     "seen as a co-manager": Fault(DEVICE, "enforce:", f"reach: jump\n{SEEN_AS.format('203.0.113.21')}", "cb::21"),
+    "a check of no program": Fault(DEVICE, f"[{TAKES}]", "[]", "name: status"),
+    "a check found on the way": Fault(DEVICE, TAKES, "status-takes", "name: status"),
+    "a check with a line break": Fault(DEVICE, TAKES, f'{TAKES}, "a\\nb"', "name: status"),
+    "a check by root": Fault(DEVICE, f"[{TAKES}]", f"[{TAKES}], account: root", "name: status"),
+    "a check of no time": Fault(DEVICE, f"[{TAKES}]", f"[{TAKES}], seconds: 0", "name: status"),
+    "a check by another way": Fault(DEVICE, f"command: [{TAKES}]", "url: https://localhost", "name: status"),
+    "a service with a path": Fault(DEVICE, "reload: status", "reload: ../status", "name: status"),
+    "a service that is an option": Fault(DEVICE, "reload: status", "reload: --status", "name: status"),
     "files on a device that has none": Fault(DEVICE, "platform: linux", "platform: eos", "service_secrets"),
     "a secret twice": Fault(DEVICE, STATUS, f"{STATUS}\n  {STATUS.replace('token', 'x')}", "service_secrets"),
     "two secrets in a file": Fault(DEVICE, STATUS, f"{STATUS}\n  {STATUS.replace('status,', 'x,')}", "service_secrets"),

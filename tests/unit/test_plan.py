@@ -35,7 +35,7 @@ from obet.platforms.linux import rules
 
 CA = "ssh-ed25519 AAAACA"
 DURING, AFTER, OVER = instant("2026-05-01 00:00"), instant("2026-07-15 00:00"), instant("2027-01-01 00:00")
-SERVICES = (one_off(devices=(DEVICE, SECOND_DEVICE)),)
+SERVICES = (one_off(devices=(DEVICE, SECOND_DEVICE), free_of_charge=True),)
 
 
 def entries(done: Iterable[Step], key: str = "") -> dict[Step, Entry]:

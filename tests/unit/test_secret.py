@@ -23,6 +23,7 @@ HOLDERS = [
     {"password": SECRET},
     Login("setup", SECRET),
     DeviceSecrets(version=1, login=Login("setup", SECRET), next_password=SECRET, services={"status": SECRET}),
+    DeviceSecrets(version=1, next_services={"status": SECRET}),
 ]
 
 

@@ -206,6 +206,7 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
             "sys/auth": ["read"],
             "sys/audit": ["read", "sudo"],
             f"{kv}/config": ["read"],
+            f"{kv}/data/{names.LEDGER_CHECKPOINT}": ["read"],  # which shows whether the journal it sees is the nodes'
             f"{transit}/config/keys": ["read"],
             f"{transit}/keys/+": ["create", "read", "update"],  # not below it: a key's configuration is nobody's
             f"{approle}/{names.LABEL}*": ["read"],

@@ -1,8 +1,9 @@
 """The secrets of one device: one entry in Vault's KV (version 2), read in one request.
 
-    {"login": {"user": …, "password": …, "taken_over": …}, "next": {"password": …}, "services": {name: value}}
+    {"login": {"user": …, "password": …, "taken_over": …}, "services": {name: value},
+     "next": {"password": …, "services": {name: value}}}
 
-`next` stands from before a rotation until after it, so that at no moment is neither password known. `taken_over` says
+`next` stands from before a rotation until after it, so that at no moment is neither value known. `taken_over` says
 that the password is ours: the one that the customer gave us is refused.
 """
 
@@ -35,6 +36,7 @@ class DeviceSecrets(msgspec.Struct, frozen=True, kw_only=True):
     login: Login | None = None
     next_password: Secret | None = None
     services: Mapping[str, Secret] = {}
+    next_services: Mapping[str, Secret] = {}
 
     @property
     def logins(self) -> tuple[Login, ...]:
@@ -49,16 +51,16 @@ class DeviceSecrets(msgspec.Struct, frozen=True, kw_only=True):
         return self._find(name) is not None
 
     def field(self, name: str) -> Secret:
-        """`login.user`, `login.password`, `next.password` or `services.NAME`; RunError when it is not there."""
+        """`login.user`, `login.password`, `services.NAME`, `next.password` or `next.services.NAME`; else RunError."""
         found = self._find(name)
         if found is None:
             raise RunError(f"Vault holds no {name} for this device: onboarding and configuring put it there")
         return found
 
     def _find(self, name: str) -> Secret | None:
-        group, _, key = name.partition(".")
-        if group == "services":
-            return self.services.get(key)
+        group, _, key = name.rpartition(".")
+        if group in {"services", "next.services"}:
+            return (self.services if group == "services" else self.next_services).get(key)
         if name == "next.password":
             return self.next_password
         if self.login and name == "login.user":
@@ -77,31 +79,45 @@ def read(session: Session, customer: str, device: str, version: int | None = Non
     if answer is None or answer.get("data") is None:
         return DeviceSecrets()
     data: dict[str, Any] = answer["data"]
-    login, upcoming = data.get("login"), data.get("next")
+    login, upcoming = data.get("login"), data.get("next") or {}
     return DeviceSecrets(
         version=answer["metadata"]["version"],
         login=Login(login["user"], Secret(login["password"]), login.get("taken_over", False)) if login else None,
-        next_password=Secret(upcoming["password"]) if upcoming else None,
-        services={name: Secret(value) for name, value in (data.get("services") or {}).items()},
+        next_password=Secret(upcoming["password"]) if "password" in upcoming else None,
+        services=_secrets(data.get("services")),
+        next_services=_secrets(upcoming.get("services")),
     )
 
 
 def write(session: Session, customer: str, device: str, secrets_: DeviceSecrets) -> DeviceSecrets:
     """Writes a new version, only over the one that was read (check-and-set); VaultError when somebody was faster."""
-    data: dict[str, Any] = {"services": {name: value.reveal() for name, value in secrets_.services.items()}}
+    data: dict[str, Any] = {"services": _revealed(secrets_.services)}
     if secrets_.login:
         data["login"] = {
             "user": secrets_.login.user,
             "password": secrets_.login.password.reveal(),
             "taken_over": secrets_.login.taken_over,
         }
+    upcoming: dict[str, Any] = {}
     if secrets_.next_password:
-        data["next"] = {"password": secrets_.next_password.reveal()}
+        upcoming["password"] = secrets_.next_password.reveal()
+    if secrets_.next_services:
+        upcoming["services"] = _revealed(secrets_.next_services)
+    if upcoming:
+        data["next"] = upcoming
     answer = session.put(
         f"{session.settings.kv_mount}/data/{names.device_secret(customer, device)}",
         {"data": data, "options": {"cas": secrets_.version}},
     )
     return msgspec.structs.replace(secrets_, version=answer["version"])
+
+
+def _secrets(found: Mapping[str, str] | None) -> dict[str, Secret]:
+    return {name: Secret(value) for name, value in (found or {}).items()}
+
+
+def _revealed(found: Mapping[str, Secret]) -> dict[str, str]:
+    return {name: value.reveal() for name, value in found.items()}
 
 
 def every_login(session: Session, customer: str, device: str) -> list[Login]:
