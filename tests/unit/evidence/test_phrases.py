@@ -9,7 +9,6 @@ import pytest
 from builders import DEVICE, estate
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from obet.access.proof import Finding
 from obet.erasure.steps import Step
 from obet.evidence.chain import Checkpoint, Line, damage
 from obet.evidence.reconciliation import shortened
@@ -17,6 +16,7 @@ from obet.evidence.wording import wording
 from obet.evidence.wording.phrases import Phrases
 from obet.model import Customer
 from obet.obligations import obligations
+from obet.platforms.linux.proof import Finding
 from strategies import cases
 
 BULGARIAN = Phrases(wording("bg").phrases)
