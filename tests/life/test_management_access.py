@@ -14,7 +14,7 @@ from lab.estate import MANAGED_DEVICE, WARRANTY_DEVICE
 from lab.machine_accounts import reload_sshd
 from lab.provision import Obet
 from lab.topology import STATUS_PORT
-from life_support import ADMINISTERED, Job, checks, promises, recap, verdict, verified, wait_until
+from life_support import ADMINISTERED, Job, administrator, checks, promises, recap, verdict, verified, wait_until
 
 _SCRIPT = "/usr/local/sbin/obet-management-access"
 _TABLE = ["nft", "list", "table", "inet", "obet_management"]
@@ -75,6 +75,19 @@ def test_a_single_customers_consent_is_shown_by_a_job_with_and_without_what_his_
     for proof in ("a job with a valid record is served by Vault", "a job without one is refused by Vault"):
         assert checks(found, proof)[MANAGED_DEVICE]["passed"] is True
     assert verdict(found, "consent")["missing"] == ["the customer has a receipt"]
+
+
+def test_a_consent_that_something_else_than_its_record_opens_is_broken_until_the_registrar_has_run(
+    served: Obet,
+) -> None:
+    admin, policy = administrator(served.lab), 'path "kv/data/access/*" { capabilities = ["read"] }'
+    served.lab.vault.request("POST", "sys/policies/acl/obet-technical-nobody", {"policy": policy}, admin)
+    served.lab.vault.request("POST", "auth/token/revoke-self", {}, admin)
+    code, found = promises(served, MANAGED_DEVICE)
+    assert code == 10
+    assert [failure["remedy"] for failure in verdict(found, "consent")["failures"]] == ["obet vault apply"]
+    served.obet("vault", "apply")
+    assert promises(served, MANAGED_DEVICE)[0] == 0, "what it read then is on record"
 
 
 def test_verify_finds_a_rule_that_lets_somebody_else_in(served: Obet, server: Machine) -> None:

@@ -197,14 +197,17 @@ _DENIED = "403"
 
 
 def _read_as_a_job(run: Run, node: Session, device: Device, grant: str, why: str) -> str:
-    """What Vault answers to a job with the technical grant of that customer; its reads are on record."""
-    place = names.device_secret(run.estate.customer_of(device.id).id, device.id)
+    """What Vault answers to a job with the technical grant of that customer; what it reads is on record."""
+    customer = run.estate.customer_of(device.id).id
     role = names.token_role(run.estate.control_node, Purpose.TECHNICAL)
     job = None
     try:
         job = node.child(role, names.grant(Purpose.TECHNICAL, grant))
-        run.account.granted(Purpose.TECHNICAL, run.estate.customer_of(device.id).id, job.token, {device.id: why})
-        answer = job.get(f"{node.settings.kv_mount}/data/{place}")
+        if why == _SERVED:
+            run.account.granted(Purpose.TECHNICAL, customer, job.token, {device.id: why})
+        answer = job.get(f"{node.settings.kv_mount}/data/{names.device_secret(customer, device.id)}")
+        if why != _SERVED:  # it was granted all the same: what is refused was granted nothing, and is not told as that
+            run.account.granted(Purpose.TECHNICAL, customer, job.token, {device.id: why})
         served = answer is not None and answer.get("data") is not None  # of what was deleted only metadata is left
     except VaultDeniedError:
         return _DENIED
