@@ -10,6 +10,7 @@ import msgspec
 
 from obet.devices.connection import Answer, try_login, with_certificate, with_password
 from obet.devices.probe import probe
+from obet.endings import waits_for
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, PolicyError, RunError
 from obet.plan import ACCOUNT, READ_ACCOUNT
@@ -31,6 +32,7 @@ def plan(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     if granted:
         run.certificate(device)  # Vault's word counts, not ours: what it refused ends the play for this host
     facts = found.variables() | {"digest": found.digest, "granted": granted, "why": why, "run": run.id}
+    facts |= {"accounts_expired": 0 <= found.accounts_expire <= run.now.timestamp()}
     return {"ansible_facts": {"obet_plan": facts}}
 
 
@@ -58,16 +60,22 @@ def try_initial_login(run: Run, device: str, _: Mapping[str, Any]) -> Values:
 
 def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """Step 3 of the commit protocol: new logins from every node get in, outsiders do not; any doubt is an error."""
+    seen = probe_access_dry(run, device, options)
+    if seen["doubts"]:
+        raise DeviceError(f"{device}: access is not as it must be: {'; '.join(seen['doubts'])}")
+    return seen
+
+
+def probe_access_dry(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """What `probe_access` sees, as nothing was changed; doubts are told."""
     found = run.device(device)
     login = with_certificate(ACCOUNT, run.certificate(device))
     looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
     probes = asyncio.run(probe(run.estate, found, login, looking))
     exempt = set(options.get("down", ()))
-    doubts = [p for p in probes if not p.passed and p.source not in exempt]
-    if doubts:
-        raise DeviceError(f"{device}: access is not as it must be: {'; '.join(map(str, doubts))}")
+    doubts = [str(p) for p in probes if not p.passed and p.source not in exempt]
     outsiders = sum(p.expected == "is refused" and p.passed is True for p in probes)
-    return {"probes": [str(p) for p in probes], "outsiders": outsiders}
+    return {"probes": [str(p) for p in probes], "outsiders": outsiders, "doubts": doubts}
 
 
 def take_over_prepare(run: Run, device: str, options: Mapping[str, Any], *, write: bool = True) -> Values:
@@ -202,11 +210,11 @@ def destroy_secrets(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     return {"changed": True}
 
 
-def offboarded(run: Run, device: str, _: Mapping[str, Any]) -> Values:
-    """Says whether all devices of the device's customer have ended; `left` names those that have not."""
-    ended = run.journal.ended()
-    left = [other for other in run.estate.customer_of(device).devices if other not in ended]
-    return {"left": sorted(left)}
+def pending(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """What the device's ending waits for, and in `left` what those of its customer's devices that have not ended do."""
+    devices, done = run.estate.customer_of(device).devices.values(), run.journal.latest()
+    left = {other.id: waits_for(other, done.get(other.id, {})) for other in devices}
+    return {"waits_for": left[device], "left": {name: why for name, why in sorted(left.items()) if why}}
 
 
 def record(run: Run, device: str, options: Mapping[str, Any]) -> Values:
