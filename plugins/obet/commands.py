@@ -17,6 +17,7 @@ import msgspec
 
 from obet import estate as estates
 from obet.current_run import open_run
+from obet.endings import open_endings
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
 from obet.errors import EstateError, ObetError, ProofError, RunError, printable
@@ -41,10 +42,13 @@ _DRIFT = 2
 
 def due(options: Namespace) -> int:
     now = options.at or datetime.now(UTC)
-    found = obligations(estates.load(options.estate), now)
-    near = warnings(found, now, Journal.of_this_node(os.environ).ended())
+    estate = estates.load(options.estate)
+    found = obligations(estate, now)
+    journal = Journal.of_this_node(os.environ)
+    near, pending = warnings(found, now, journal.ended()), open_endings(estate, found, journal.latest())
     if options.json:
-        return print_json({"obligations": msgspec.to_builtins(found), "warnings": msgspec.to_builtins(near)})
+        lists = {"obligations": found, "warnings": near, "pending": pending}
+        return print_json({name: msgspec.to_builtins(values) for name, values in lists.items()})
     rows = [
         (
             o.subject,
@@ -60,6 +64,10 @@ def due(options: Namespace) -> int:
     if near:
         print("\nENDS BY ITSELF")
         _print_warnings(near)
+    if pending:
+        print("\nPENDING")
+        for ending in pending:
+            print(f"pending: {ending}")
     return 0
 
 

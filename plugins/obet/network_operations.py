@@ -21,7 +21,15 @@ from obet.devices.driver import Change, NetworkDriver, Platform, Rights
 from obet.devices.ssh_files import source_towards
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError, RunError
-from obet.operations import Values, destroy_secrets, record, take_over_complete, take_over_prepare, try_access
+from obet.operations import (
+    Values,
+    destroy_secrets,
+    record,
+    take_over_complete,
+    take_over_prepare,
+    try_access,
+    without_doubt,
+)
 from obet.run import Run
 from obet.secret import Secret
 from obet.vault import account_passwords, device_secrets
@@ -65,7 +73,7 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     login = _own_login(run, device)
 
     def attempt() -> int:
-        seen.update(try_access(run, device, with_password(login)))
+        seen.update(without_doubt(device, try_access(run, device, with_password(login))))
         return int(seen["outsiders"])
 
     with _driver(run, device, login) as driver:
@@ -79,9 +87,10 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     return {"changed": True} | seen
 
 
-def look(run: Run, device: str, _: Mapping[str, Any]) -> Values:
-    """Who gets in and who does not, tried afresh; nothing is changed."""
-    return {"changed": False} | try_access(run, device, with_password(_own_login(run, device)))
+def look(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """Who gets in and who does not, tried afresh; nothing is changed. A dry run tells of doubts and fails for none."""
+    seen = try_access(run, device, with_password(_own_login(run, device)))
+    return {"changed": False} | (seen if options["check_mode"] else without_doubt(device, seen))
 
 
 def rotate(run: Run, device: str, _: Mapping[str, Any]) -> Values:

@@ -14,6 +14,7 @@ from obet.devices.connection import Answer, try_login, with_certificate, with_pa
 from obet.devices.driver import Change
 from obet.devices.probe import probe
 from obet.devices.shell import Shell
+from obet.endings import waits_for
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, PolicyError, RunError
 from obet.platforms.linux.driver import LinuxDriver
@@ -36,6 +37,7 @@ def plan(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     if granted:
         run.certificate(device)  # Vault's word counts, not ours: what it refused ends the play for this host
     facts = found.variables() | {"digest": found.digest, "granted": granted, "why": why, "run": run.id}
+    facts |= {"accounts_expired": 0 <= found.accounts_expire <= run.now.timestamp()}
     return {"ansible_facts": {"obet_plan": facts}}
 
 
@@ -94,19 +96,28 @@ def _shell(run: Run, device: str) -> Shell:
 
 def probe_access(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """New logins from every node get in, outsiders do not; any doubt is an error."""
+    return without_doubt(device, probe_access_dry(run, device, options))
+
+
+def probe_access_dry(run: Run, device: str, options: Mapping[str, Any]) -> Values:
+    """What `probe_access` sees, as nothing was changed; doubts are told."""
     return try_access(run, device, with_certificate(ACCOUNT, run.certificate(device)), options.get("down", ()))
 
 
 def try_access(run: Run, device: str, login: dict[str, Any], down: Iterable[str] = ()) -> Values:
-    """The same with that login, of `with_certificate` or `with_password`; who was `down` before is no doubt."""
+    """What comes of that login (`with_certificate` or `with_password`); who was `down` before is no doubt."""
     looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
     probes = asyncio.run(probe(run.estate, run.device(device), login, looking))
     exempt = set(down)
-    doubts = [p for p in probes if not p.passed and p.source not in exempt]
-    if doubts:
-        raise DeviceError(f"{device}: access is not as it must be: {'; '.join(map(str, doubts))}")
+    doubts = [str(p) for p in probes if not p.passed and p.source not in exempt]
     outsiders = sum(p.expected == "is refused" and p.passed is True for p in probes)
-    return {"probes": [str(p) for p in probes], "outsiders": outsiders}
+    return {"probes": [str(p) for p in probes], "outsiders": outsiders, "doubts": doubts}
+
+
+def without_doubt(device: str, seen: Values) -> Values:
+    if seen["doubts"]:
+        raise DeviceError(f"{device}: access is not as it must be: {'; '.join(seen['doubts'])}")
+    return seen
 
 
 def take_over_prepare(run: Run, device: str, options: Mapping[str, Any], *, write: bool = True) -> Values:
@@ -241,11 +252,11 @@ def destroy_secrets(run: Run, device: str, _: Mapping[str, Any]) -> Values:
     return {"changed": True}
 
 
-def offboarded(run: Run, device: str, _: Mapping[str, Any]) -> Values:
-    """Says whether all devices of the device's customer have ended; `left` names those that have not."""
-    ended = run.journal.ended()
-    left = [other for other in run.estate.customer_of(device).devices if other not in ended]
-    return {"left": sorted(left)}
+def pending(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+    """What the device's ending waits for, and in `left` what those of its customer's devices that have not ended do."""
+    devices, done = run.estate.customer_of(device).devices.values(), run.journal.latest()
+    left = {other.id: waits_for(other, done.get(other.id, {})) for other in devices}
+    return {"waits_for": left[device], "left": {name: why for name, why in sorted(left.items()) if why}}
 
 
 def record(run: Run, device: str, options: Mapping[str, Any]) -> Values:

@@ -104,7 +104,7 @@ def device_plan(
         accounts_expire=_expiry(_until(own, Purpose.ENDING)),
         customer_access=device.customer_access,
         customer_key=customer_key(device),
-        customer_confirmed=_confirmed(device, done),
+        customer_confirmed=confirmed(device, done),
         service_secrets=device.service_secrets,
         offboarding=offboarding(customer.contract, found),
         done=tuple(sorted(done.keys())),
@@ -118,7 +118,7 @@ def customer_key(device: Device) -> str:
     return hashlib.sha256(device.customer_access.public_key.encode()).hexdigest()
 
 
-def _confirmed(device: Device, done: Mapping[Step, Entry]) -> bool:
+def confirmed(device: Device, done: Mapping[Step, Entry]) -> bool:
     """Whether the key that the contract names now is the one that was placed last and confirmed last."""
     keys = {done[step].detail.get("key") for step in _HANDOVER if step in done}
     return done.keys() >= _HANDOVER and keys == {customer_key(device)}

@@ -97,6 +97,14 @@ def test_while_one_of_his_devices_has_not_ended_it_is_named(own: Obet) -> None:
     own.obet("handover", "confirm", PAID_DEVICE)
     said, _ = offboard(own, *_LEAVING)
     assert f"{PAID_CUSTOMER}: still to end: {SECOND_PAID_DEVICE}" in said
+    recap_of_pending = said.partition("CUSTOM STATS")[2]
+    for device in _LEAVING:
+        (line,) = [line for line in recap_of_pending.splitlines() if line.strip().startswith(f"{device}:")]
+        assert f"obet handover confirm {SECOND_PAID_DEVICE}" in line
+    waiting = [line for line in own.obet("due").stdout.splitlines() if line.startswith("pending: ")]
+    assert [line for line in waiting if PAID_DEVICE in line or SECOND_PAID_DEVICE in line] == [
+        line for line in waiting if line.startswith(f"pending: {SECOND_PAID_DEVICE}: the customer's own access is in")
+    ]
     assert [is_ours(own, device) for device in _LEAVING] == [False, True]
 
 

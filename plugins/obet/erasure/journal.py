@@ -38,11 +38,15 @@ class Journal:
 
     def last(self, device: str) -> dict[Step, Entry]:
         """The latest entry of each step since the device was last taken into service: an earlier ending is another."""
-        found: dict[Step, Entry] = {}
-        for entry in self.entries(device):
+        return self.latest().get(device, {})
+
+    def latest(self) -> dict[str, dict[Step, Entry]]:
+        """The same of each device that is on record."""
+        found: dict[str, dict[Step, Entry]] = {}
+        for entry in self.entries():
             if entry.step is Step.ONBOARDED:
-                found.clear()
-            found[entry.step] = entry
+                found[entry.device] = {}
+            found.setdefault(entry.device, {})[entry.step] = entry
         return found
 
     def steps(self, device: str) -> frozenset[Step]:
@@ -50,8 +54,7 @@ class Journal:
 
     def ended(self) -> frozenset[str]:
         """The devices whose ending is done: no ending is granted for them any more."""
-        devices = {entry.device for entry in self.entries()}
-        return frozenset(device for device in devices if Step.SECRETS_DESTROYED in self.steps(device))
+        return frozenset(device for device, done in self.latest().items() if Step.SECRETS_DESTROYED in done)
 
     def _entry(self, number: int, line: bytes) -> Entry:
         try:
