@@ -5,11 +5,10 @@ The verbs are those of `operations`; here all of a device's work is done over it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
-from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -17,7 +16,7 @@ from obet.access.policy import management_policy
 from obet.devices import fleet
 from obet.devices.commit import commit
 from obet.devices.connection import with_password
-from obet.devices.driver import Change, NetworkDriver, Platform, Rights
+from obet.devices.driver import Change, NetworkDriver, Rights, open_driver
 from obet.devices.ssh_files import source_towards
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError, RunError
@@ -303,9 +302,5 @@ def _ours(run: Run, device: str) -> AbstractContextManager[NetworkDriver]:
     return _driver(run, device, _own_login(run, device))
 
 
-@contextmanager
-def _driver(run: Run, device: str, login: Login) -> Iterator[NetworkDriver]:
-    found = run.device(device)
-    platform = cast(Platform, import_module(f"obet.platforms.{found.platform}.driver"))
-    with platform.open_driver(found, login) as driver:
-        yield driver
+def _driver(run: Run, device: str, login: Login) -> AbstractContextManager[NetworkDriver]:
+    return open_driver(run.device(device), login)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from importlib import import_module
+from typing import Literal, Protocol, cast
 
 import msgspec
 
@@ -121,6 +122,9 @@ class NetworkDriver(Driver, Protocol):
 class Platform(Protocol):
     """A platform's module `driver`."""
 
-    def open_driver(self, device: Device, login: Login) -> AbstractContextManager[NetworkDriver]:
-        """Checks the host's identity before the login is sent; LoginRefusedError when that is refused."""
-        ...
+    def open_driver(self, device: Device, login: Login) -> AbstractContextManager[NetworkDriver]: ...
+
+
+def open_driver(device: Device, login: Login) -> AbstractContextManager[NetworkDriver]:
+    """Checks the host's identity before the login is sent; LoginRefusedError when that is refused."""
+    return cast(Platform, import_module(f"obet.platforms.{device.platform}.driver")).open_driver(device, login)

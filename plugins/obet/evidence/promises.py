@@ -34,7 +34,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
         "the fixed addresses get in",
         "outsiders do not get in",
         "the device itself counted what it denied",
-        "the device's SSH listens where it is managed, and takes no passwords",
+        "the device is managed where it is named, and by nothing in clear",
         "the ledger of runs is whole",
         "each read of access information belongs to a run",
     ),

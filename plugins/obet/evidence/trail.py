@@ -16,7 +16,7 @@ from obet.evidence.promises import LEDGER, Check
 from obet.evidence.reconciliation import Judged, reconcile, shortened, unlogged
 from obet.model import Estate
 from obet.run import Run
-from obet.vault import checkpoint
+from obet.vault import checkpoint, names
 from obet.vault.audit import SecretRead, secret_reads, written_at
 from obet.vault.desired import RUN_LIFE
 
@@ -101,7 +101,7 @@ def _reads(run: Run, lines: Sequence[Line], reached: int, devices: Sequence[str]
     judged = reconcile(lines, told.reads.values(), addresses, run.now - timedelta(seconds=RUN_LIFE))
     # A run begins by its node's clock, the log by Vault's.
     lost = unlogged(lines[:reached], told.reads.values(), told.since + _SKEW) if told.since else []
-    by_device, lost_by_device = _by_device(judged, run.estate), Counter(path.rpartition("/")[2] for path in lost)
+    by_device, lost_by_device = _by_device(judged, run.estate), Counter(map(names.device_of, lost))
     wanted = [*devices, *([_ELSEWHERE] if _ELSEWHERE in by_device else [])]
     return [_of_device(device, by_device.get(device, []), lost_by_device[device], told) for device in wanted]
 

@@ -7,28 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from obet.current_run import open_run
-from obet.devices.connection import try_login, with_certificate
-from obet.devices.identity import Certificate
-from obet.devices.probe import Probe, probe
 from obet.erasure.steps import Entry, Step
-from obet.errors import ObetError, ProofError, VaultDeniedError, VaultError
+from obet.errors import VaultDeniedError
+from obet.evidence import fixed_ip
 from obet.evidence.promises import Check
 from obet.evidence.trail import trail
 from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
-from obet.platforms.linux.proof import counter, prove
 from obet.run import Run
 from obet.vault import credentials, names
-from obet.vault.names import READ_ACCOUNT
 from obet.vault.session import Session
-
-_RULES = "sudo -n /usr/sbin/nft -j list ruleset"
-_SSHD = "sudo -n /usr/sbin/sshd -T"
-_TABLE, _COUNTER = "obet_management", "denied"
 
 
 def verify(
@@ -51,8 +44,11 @@ def verify(
     ]
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     checks = trail(run, [device.id for _, device in pairs], audit_log)  # first: what is read below is read by this run
-    checks += asyncio.run(_restricted(run, [pair for pair in pairs if pair[1].id in technical], step))
-    checks += _consent(run, pairs, environment)
+    with _as_a_node(run, environment) as node:
+        looked_at = [pair for pair in pairs if pair[1].id in technical]
+        checks += asyncio.run(fixed_ip.look(run, node, looked_at, step))
+        if node is not None:
+            checks += _consent(run, node, pairs)
     due = {o.device: o for o in run.obligations() if o.purpose is Purpose.ENDING and o.state is not State.COMING}
     for _, device in pairs:
         if device.id in due:
@@ -62,100 +58,24 @@ def verify(
     return checks
 
 
+@contextmanager
+def _as_a_node(run: Run, environment: Mapping[str, str]) -> Iterator[Session | None]:
+    """This node's own login, with what a job gets by it; None for a run that cannot be put on record."""
+    if run.off_record:
+        yield None
+        return
+    role = names.node_role(run.estate.control_node)
+    credential = credentials.load(credentials.directory(environment), role)
+    node = Session.login(run.estate.settings.vault, run.id, credential, run.account)
+    try:
+        yield node
+    finally:
+        node.close()
+
+
 def open_verifier(folder: Path, environment: Mapping[str, str] = os.environ) -> Run:
     """A run in the verifier's role, which can look and sign for looking, and nothing else."""
     return open_run(folder, names.VERIFIER, environment)
-
-
-# fixed-ip
-
-
-async def _restricted(run: Run, pairs: list[tuple[Customer, Device]], step: Callable[[], None]) -> list[Check]:
-    async def looked(customer: Customer, device: Device) -> list[Check]:
-        found = await _device(run, customer, device)
-        step()
-        return found
-
-    found = await asyncio.gather(*(looked(customer, device) for customer, device in pairs))
-    return [check for group in found for check in group]
-
-
-async def _device(run: Run, customer: Customer, device: Device) -> list[Check]:
-    """Rules, probes, and the device's own count of what it denied meanwhile."""
-    if device.not_served:
-        return [_fixed_ip("the device's own rules let no other source match", device, None, device.not_served)]
-    if device.enforce == "observe":
-        return [_fixed_ip("the device's own rules let no other source match", device, None, "only observed so far")]
-    try:
-        reading = run.identity.sign(run.session, names.reader(customer.id), [names.read_principal(device.id)])
-        looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
-        settings = await _ask(device, reading, _SSHD)
-        before = await _ask(device, reading, _RULES)
-        probes = await probe(run.estate, device, with_certificate(READ_ACCOUNT, reading), looking)
-        after = await _ask(device, reading, _RULES)
-        rules = [_proven(run, device, before), _listens(device, settings)]
-    except ObetError as error:
-        if isinstance(error, VaultError) and not isinstance(error, VaultDeniedError):
-            raise  # a Vault that is away says nothing about the device
-        return [_fixed_ip("the device's own rules let no other source match", device, False, str(error))]
-    return [*rules, *(_probed(device, found) for found in probes), _counted(device, before, after, probes)]
-
-
-async def _ask(device: Device, reading: Certificate, command: str) -> str:
-    answer = await try_login(
-        device,
-        device.addresses.first,
-        device.port("ssh"),
-        with_certificate(READ_ACCOUNT, reading),
-        command=command,
-    )
-    if answer.outcome != "accepted" or answer.detail:
-        raise ProofError(f"{device.id}: cannot be asked ({command}): {answer.outcome} {answer.detail}".rstrip())
-    return answer.output
-
-
-def _proven(run: Run, device: Device, rules: str) -> Check:
-    # Straight from the estate: what the rules were rendered from is not asked.
-    settings = run.estate.settings
-    fixed = [*(node.addresses for node in settings.nodes.values()), *([settings.reserve] if settings.reserve else [])]
-    nodes = [a for host in device.seen_as or fixed for a in (host.ipv4, host.ipv6) if a]
-    others = [a for host in device.co_managers for a in (host.ipv4, host.ipv6) if a]
-    findings = prove(rules, [*nodes, *others], [service.port for service in device.management])
-    seen = "; ".join(finding.what for finding in findings) or f"{len(nodes)} addresses of ours, {len(others)} of others"
-    return _fixed_ip("the device's own rules let no other source match", device, not findings, seen)
-
-
-def _listens(device: Device, settings: str) -> Check:
-    """sshd's own word (`sshd -T`): a port that nobody named would be outside of every rule."""
-    pairs = [line.partition(" ")[::2] for line in settings.splitlines()]
-    ports = {int(value) for key, value in pairs if key == "port"}
-    wanted = {service.port for service in device.management}
-    passwords = dict(pairs).get("passwordauthentication")
-    strange = ", ".join(map(str, sorted(ports - wanted)))  # the managed ports are the device's, and no evidence
-    where = f"also on port {strange}" if strange else "where it is managed" if ports else "nowhere that it says"
-    proof = "the device's SSH listens where it is managed, and takes no passwords"
-    passed = bool(ports) and not strange and passwords == "no"
-    return _fixed_ip(proof, device, passed, f"listens {where}, passwords {passwords}")
-
-
-def _probed(device: Device, found: Probe) -> Check:
-    proof = "the fixed addresses get in" if found.expected == "gets in" else "outsiders do not get in"
-    return _fixed_ip(proof, device, found.passed, f"{found.source} to {found.address}: {found.seen}")
-
-
-def _counted(device: Device, before: str, after: str, probes: Iterable[Probe]) -> Check:
-    """Silence alone could be a broken network: the device must have counted each outsider's attempt."""
-    first, second = counter(before, _TABLE, _COUNTER), counter(after, _TABLE, _COUNTER)
-    attempts = sum(p.expected == "is refused" and p.passed is True for p in probes)
-    if first is None or second is None or not attempts:
-        return _fixed_ip("the device itself counted what it denied", device, None, "no counter or no attempt")
-    seen = f"{second - first} packets denied during {attempts} attempts"
-    return _fixed_ip("the device itself counted what it denied", device, second - first >= attempts, seen)
-
-
-def _fixed_ip(proof: str, device: Device, passed: bool | None, seen: str) -> Check:
-    remedy = "" if passed else f"ansible-playbook playbooks/restrict_access.yml --limit {device.id}"
-    return Check(promise="fixed-ip", proof=proof, where=device.id, passed=passed, seen=seen, remedy=remedy)
 
 
 # consent
@@ -164,32 +84,24 @@ def _fixed_ip(proof: str, device: Device, passed: bool | None, seen: str) -> Che
 _SERVED, _REFUSED = "a job with a valid record is served by Vault", "a job without one is refused by Vault"
 
 
-def _consent(run: Run, pairs: list[tuple[Customer, Device]], environment: Mapping[str, str]) -> list[Check]:
+def _consent(run: Run, node: Session, pairs: list[tuple[Customer, Device]]) -> list[Check]:
     """Reads as a job would, as this node, for each device: with what a valid record opens, and without it.
 
     So each customer is shown both: whether a job is served where his record opens a grant, and that nothing else does.
     """
-    if run.off_record:
-        return []
-    role = names.node_role(run.estate.control_node)
-    credential = credentials.load(credentials.directory(environment), role)
-    node = Session.login(run.estate.settings.vault, run.id, credential, run.account)
     forbidden = {o.device for o in run.obligations() if o.requirement is Requirement.ACCESS_FORBIDDEN}
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     checks = []
-    try:
-        for customer, device in pairs:
-            if device.id in technical:
-                answer = _read_as_a_job(run, node, device, customer.id, _SERVED)
-                checks.append(_consented(_SERVED, device, {"read": True, _DENIED: False}.get(answer), answer))
-                answer = _read_as_a_job(run, node, device, names.NOBODY, _REFUSED)
-                seen = f"{answer} to the same job without the grant that the record opens"
-                checks.append(_consented(_REFUSED, device, answer == _DENIED, seen))
-            elif device.id in forbidden:
-                answer = _read_as_a_job(run, node, device, customer.id, _REFUSED)
-                checks.append(_consented(_REFUSED, device, answer == _DENIED, answer))
-    finally:
-        node.close()
+    for customer, device in pairs:
+        if device.id in technical:
+            answer = _read_as_a_job(run, node, device, customer.id, _SERVED)
+            checks.append(_consented(_SERVED, device, {"read": True, _DENIED: False}.get(answer), answer))
+            answer = _read_as_a_job(run, node, device, names.NOBODY, _REFUSED)
+            seen = f"{answer} to the same job without the grant that the record opens"
+            checks.append(_consented(_REFUSED, device, answer == _DENIED, seen))
+        elif device.id in forbidden:
+            answer = _read_as_a_job(run, node, device, customer.id, _REFUSED)
+            checks.append(_consented(_REFUSED, device, answer == _DENIED, answer))
     return checks
 
 

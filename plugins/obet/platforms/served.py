@@ -25,9 +25,19 @@ class Proof(Protocol):
         ...
 
 
+class Services(Protocol):
+    def prove_services(self, running: str, collectors: Iterable[Address]) -> list[Finding]:
+        """What else is a way in, and what is sent in clear, or to others than the collectors."""
+        ...
+
+
 def rules(platform: str) -> Rules:
     return cast(Rules, import_module(f"{_HERE}.{platform}.rules"))
 
 
 def proof(platform: str) -> Proof:
     return cast(Proof, import_module(f"{_HERE}.{platform}.proof"))
+
+
+def services(platform: str) -> Services:
+    return cast(Services, import_module(f"{_HERE}.{platform}.services"))

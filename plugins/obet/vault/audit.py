@@ -32,7 +32,7 @@ class SecretRead(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def device(self) -> str:
-        return self.path.rpartition("/")[2]
+        return names.device_of(self.path)
 
 
 def secret_reads(lines: Iterable[str]) -> Iterator[SecretRead]:

@@ -221,7 +221,6 @@ def _fixed_policies(estate: Estate) -> dict[str, dict[str, list[str]]]:
             **checkpoint,
             f"{transit}/decrypt/c-*": ["update"],
             f"{kv}/metadata/access/*": ["read", "list"],
-            f"{kv}/data/{names.account_secret('+', '+', names.READ_ACCOUNT)}": ["read"],
             f"{ssh}/sign/{names.LABEL}read-*": ["update"],
             f"{ssh}/sign/{names.VANTAGE}": ["update"],
         },

@@ -64,6 +64,11 @@ def device_secret(customer: str, device: str) -> str:
     return f"{DEVICE_SECRETS}{customer}/{device}"
 
 
+def device_of(path: str) -> str:
+    """Whose secrets stand at that path of Vault's (`kv/data/access/…`); empty where it is no device's."""
+    return "".join(path.partition(f"/data/{DEVICE_SECRETS}")[2].split("/")[1:2])
+
+
 def account_secret(customer: str, device: str, account: str) -> str:
     """Below the device's own: the password of an account of ours, where the device knows no certificates."""
     return f"{device_secret(customer, device)}/accounts/{account}"
