@@ -85,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     _command(
         commands,
         "verify",
-        "prove afresh what holds; exit code 10 when something does not; with --json as evidence to be kept, which has ids "
-        "in the place of addresses",
+        "prove afresh what holds; exit code 10 when something does not; with --json as evidence to be kept, which has "
+        "ids in the place of addresses",
         "obet verify",
         options=(_DEVICES, _AUDIT_LOG, _JSON),
     )
