@@ -8,7 +8,8 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, TypeVar
 
-from lab import network, state
+from lab import network, state, this_host
+from lab.processes import Process
 from lab.simulators.process import Simulator
 from lab.topology import PLACES, SIMULATED, namespace
 
@@ -23,8 +24,11 @@ def cabled(place: str) -> Iterator[Simulator]:
     """A new device at a place of the topology; all of it is gone afterwards."""
     name = f"s{uuid.uuid4().hex[:12]}"
     where = next(one for one in PLACES if one.name == place)
+    ours = Process.of(os.getpid())
     try:
-        state.mount(name)
+        with this_host.locked(state.lock_file(name)):  # else another lab's start takes it for abandoned
+            state.mount(name)
+            state.save(name, state.State(ours, ours, ready=True, vault=False))
         network.create(name)
         device = Simulator(name, where, state.directory(name) / place, SIMULATED[where.kind])
         device.create()

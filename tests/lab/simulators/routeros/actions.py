@@ -62,7 +62,7 @@ async def execute(router: Simulated, caller: Caller, request: Request) -> Answer
     text = "".join(said)
     if name := request.given.get("file"):
         router.files.write(f"{name}.txt", text.encode())
-    return Answer(ret=text.removesuffix("\r\n") if request.flag("as-string") else "*1")
+    return Answer(ret=(text.removesuffix("\r\n") or None) if request.flag("as-string") else "*1")
 
 
 async def reboot(router: Simulated, caller: Caller, _: Request) -> Answer:

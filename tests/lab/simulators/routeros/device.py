@@ -28,7 +28,7 @@ from .export import Style, exported
 from .facts import FACTS
 from .files import Files
 from .filter import translated
-from .menus import JOB_POLICY, MENUS
+from .menus import JOB_POLICY, MENUS, POLICIES
 from .requests import Answer, Caller, Request, matching
 from .router import COMMANDS, table
 from .scheduler import Scheduler
@@ -251,10 +251,25 @@ class Simulated(Device):
         return self.accounts.may_log_in(user, kind, service, address)
 
     def controls(self) -> dict[str, Control]:
-        """`press-button`: confirm a change of device-mode, which reboots."""
-        return {"press-button": self._press_button}
+        """What a test may do beside what it may to every device."""
+        return {"press-button": self._press_button, "script": self._script, "factory": self._factory}
+
+    async def _script(self, source: str) -> str:
+        """Run a script as the console at the router itself would; answers what it printed."""
+        said: list[str] = []
+        await self.script(Caller("admin", frozenset(POLICIES), "local"), said.append).run(source)
+        return "".join(said)
+
+    async def _factory(self) -> None:
+        """As it came, with the certificate that it had and without its files."""
+        await self.stop()
+        self._state_file.unlink(missing_ok=True)
+        for name in reversed(self.files.names()):
+            self.files.remove(name)
+        await self.start()
 
     async def _press_button(self) -> None:
+        """Confirm a change of device-mode, which reboots."""
         self.configuration.single_row("system/device-mode").values |= self.wanted_device_mode
         self.wanted_device_mode = {}
         self._save()
