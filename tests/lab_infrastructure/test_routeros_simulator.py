@@ -71,7 +71,7 @@ def api(router: Simulator, user: str = "", password: str = "", *, host: str = "n
     user, password = user or router.initial_login.user, password or router.initial_login.password
     pinned = context(router.control.state()["certificate"])
     wrapper = partial(pinned.wrap_socket, server_hostname=router.ipv4) if port == TLS_API else (lambda plain: plain)
-    connected = partial(librouteros.connect, router.ipv4, user, password, port=port, timeout=5, ssl_wrapper=wrapper)
+    connected = partial(librouteros.connect, router.ipv4, user, password, port=port, timeout=2, ssl_wrapper=wrapper)
     return at(router, host, connected)
 
 
@@ -581,7 +581,7 @@ def test_a_script_finds_decides_and_handles_errors(router: Simulator) -> None:
 
 def test_a_certificate_is_made_on_the_router_and_the_api_takes_it_up(router: Simulator) -> None:
     run(router, f"/certificate add name=new common-name=router subject-alt-name=IP:{router.ipv4}")
-    said = router.control.call("script", source="/certificate sign new; export-certificate new file-name=new")
+    said = router.control.call("script", source="/certificate; sign new; export-certificate new file-name=new")
     assert "done" in said
     connection = api(router)
     (file,) = connection.rawCmd("/file/print", "?name=new.crt")

@@ -78,7 +78,7 @@ async def reset(router: Simulated, caller: Caller, request: Request) -> Answer:
     fresh = router.new_configuration()
     if request.flag("keep-users"):
         for path in ("user", "user/group", "user/ssh-keys"):
-            fresh.rows[path] = router.configuration.rows[path]
+            fresh.take_over(path, router.configuration.rows[path])
     script = request.value("run-after-reset", "")
     router.run_after_boot = router.files.read(script).decode("utf-8", "surrogateescape") if script else ""
     router.replace(fresh)

@@ -39,7 +39,7 @@ CERTIFICATE = "local"
 FIREWALL = {"ip/firewall/filter", "ipv6/firewall/filter", "ip/firewall/address-list", "ipv6/firewall/address-list",
             "interface/list", "interface/list/member", "interface/ethernet", "ip/service"}  # fmt: skip
 ACCOUNTS = {"user", "user/group", "user/ssh-keys"}
-SETTLE_SECONDS = 0.05  # a script of thousands of lines loads the kernel's rules this often, and at its end
+SETTLING_SHARE = 10  # within a script, so many times as long as loading the kernel's rules took is spent on the script
 
 
 class Simulated(Device):
@@ -61,7 +61,7 @@ class Simulated(Device):
         self.ssh = SshServer(self, partial(console.session, self), sftp_factory=self._sftp, allow_scp=True,
                              server_version="ROSSSH")  # fmt: skip
         self.services = Services(self)
-        self._booted, self._applied = 0.0, 0.0
+        self._booted, self._next_settling = 0.0, 0.0
         self._dirty: set[str] = set()
         self._depth = 0  # of scripts that run
 
@@ -193,8 +193,9 @@ class Simulated(Device):
         """Make what has changed hold: the kernel's rules, listeners, users, timers, and on tmpfs."""
         self._dirty |= self.configuration.changed
         self.configuration.changed.clear()
-        if not self._dirty or (self._depth and time.monotonic() - self._applied < SETTLE_SECONDS):
+        if not self._dirty or (self._depth and time.monotonic() < self._next_settling):
             return
+        began = time.monotonic()
         changed, self._dirty = self._dirty, set()
         if changed & ACCOUNTS:
             self.accounts.renew()
@@ -205,7 +206,7 @@ class Simulated(Device):
         if changed & {"system/scheduler", "system/device-mode"}:
             self.scheduler.renew()
         self._save()
-        self._applied = time.monotonic()
+        self._next_settling = time.monotonic() + SETTLING_SHARE * (time.monotonic() - began)
 
     def script(self, caller: Caller, write: Callable[[str], Any], *, check: bool = False, menu: str = "") -> Script:
         """A script that this caller runs here."""
