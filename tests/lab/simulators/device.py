@@ -1,0 +1,160 @@
+"""One simulated device's life: it boots, serves, reboots; the platform's folder says what it is.
+
+A platform's package has `device.py` with a class `Simulated(Device)` that fills in what is abstract here. Everything runs in one event loop; many devices may share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from .. import network
+from ..processes import write_atomically
+from .enforcement import Enforcement
+from .faults import FaultKind, Faults
+from .timers import Timers
+from .users import Users
+
+Control = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a device is made from. It holds no secret: the first user's password only as a hash.
+
+    `namespace`: a name as `ip netns` shows it; None: the process's own. `ports`: by service name, where they differ
+    from the platform's own. `shared`: other devices live in the same namespace, so rules hold for `addresses` only.
+    `options`: the platform's own.
+    """
+
+    name: str
+    platform: str
+    directory: str
+    addresses: list[str]
+    user: str
+    password_hash: str
+    namespace: str | None = None
+    shared: bool = False
+    enforced: bool = True
+    time_scale: float = 1.0
+    ports: dict[str, int] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def save(self) -> Path:
+        """Into the device's folder, which must exist, for the process that will be it."""
+        path = Path(self.directory) / "settings.json"
+        write_atomically(path, json.dumps(asdict(self)))
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Settings:
+        """What `save` wrote."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+class Device(ABC):
+    """A device between power on and off; `boots` counts its starts."""
+
+    boot_seconds = 2.0  # of the device's time, in which nothing listens
+
+    def __init__(self, settings: Settings) -> None:
+        """Inside the running event loop; nothing listens before `start`."""
+        self.settings = settings
+        self.directory = Path(settings.directory)
+        self.users, self.faults, self.timers = Users(), Faults(), Timers(settings.time_scale)
+        space = str(network.NAMESPACES / settings.namespace) if settings.namespace else None
+        own = settings.addresses if settings.shared else ()
+        self.enforcement = Enforcement(settings.name, space, own) if settings.enforced else None
+        self.boots = 0
+        self._power = asyncio.Lock()
+        self._rebooting: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    def load(self) -> None:
+        """Take the saved configuration, users included, as the running one; what was not saved is gone."""
+
+    @abstractmethod
+    async def open_services(self) -> None:
+        """Enforce the running configuration and listen where it says."""
+
+    @abstractmethod
+    async def close_services(self) -> None:
+        """End listeners and connections; harmless when nothing is open."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What a test may want to see, as JSON: at least `running`, the configuration as the device prints it."""
+
+    @abstractmethod
+    async def faults_changed(self) -> None:
+        """A fault was set or cleared: take up another host key or certificate, if that is what it says."""
+
+    def controls(self) -> Mapping[str, Control]:
+        """More that the control socket can do, by name; called with the request's fields."""
+        return {}
+
+    async def start(self) -> None:
+        """Power on."""
+        async with self._power:
+            await self._boot()
+
+    async def stop(self) -> None:
+        """Power off: running configuration and timers are gone, the rules with them."""
+        async with self._power:
+            await self._halt()
+            if self.enforcement:
+                self.enforcement.remove()
+
+    async def reboot(self) -> None:
+        """Off and on again; answers once it listens."""
+        async with self._power:
+            await self._halt()
+            await asyncio.sleep(self.boot_seconds / self.timers.scale)
+            await self._boot()
+
+    def reboot_soon(self) -> None:
+        """`reboot` for whoever runs inside a connection, which the reboot ends."""
+        self._rebooting = asyncio.get_running_loop().create_task(self.reboot())
+
+    async def _boot(self) -> None:
+        self.boots += 1
+        self.load()
+        await self.open_services()
+
+    async def _halt(self) -> None:
+        self.timers.cancel_all()
+        await self.close_services()
+
+    def port(self, service: str, default: int) -> int:
+        """The port that a service has here."""
+        return self.settings.ports.get(service, default)
+
+    def listen(self, port: int) -> list[socket.socket]:
+        """Listening TCP sockets in the device's namespace, one for each of its addresses."""
+        listeners = []
+        for address in self.settings.addresses:
+            if self.settings.namespace:
+                listener = network.listen(self.settings.namespace, address, port)
+            else:
+                family = socket.AF_INET6 if ":" in address else socket.AF_INET
+                listener = socket.create_server((address, port), family=family, backlog=256)
+            listener.setblocking(False)
+            listeners.append(listener)
+        return listeners
+
+    def host_key(self) -> asyncssh.SSHKey:
+        """The device's SSH host key, made once and kept; under the fault HOST_KEY a fresh one, like an impostor's."""
+        if self.faults.active(FaultKind.HOST_KEY):
+            return asyncssh.generate_private_key("ssh-ed25519")
+        path = self.directory / "ssh_host_ed25519_key"
+        if not path.exists():
+            write_atomically(path, asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode())
+        return asyncssh.read_private_key(path)
