@@ -382,6 +382,7 @@ MODES = {
     "log-config": (LOG_CONFIG, "config-archive-log-cfg"),
     "pubkey": (PUBKEY, "conf-ssh-pubkey"),
     "pubkey-user": (PUBKEY_USER, "conf-ssh-pubkey-user"),
+    "pubkey-data": ("", "conf-ssh-pubkey-data"),
     "standard": ("", "config-std-nacl"),
     "extended": ("", "config-ext-nacl"),
     "ipv6": ("", "config-ipv6-acl"),
@@ -468,6 +469,15 @@ def match(mode: str, line: str) -> Match | None:
     return best
 
 
+def spelt_out(mode: str, line: str) -> int:
+    """How many words of the best template stand in a line unabbreviated, if all do; -1: not all, or none matches."""
+    found = match(mode, line)
+    if found is None:
+        return -1
+    literals = [word for word in found.rule.words if word[0] not in "<("]
+    return len(literals) if all(word in line.split() for word in literals) else -1
+
+
 def prefixes(mode: str, line: str) -> tuple[str, ...] | None:
     """The canonical words of a line that is the beginning of some template, as `no` takes it; None for nonsense."""
     words = line.split()
@@ -514,6 +524,38 @@ def _match_one(rule: Rule, line: str) -> Match | None:
 def _score(rule: Rule, words: list[str]) -> tuple[int, int]:
     literals = [(wanted, word) for wanted, word in zip(rule.words, words, strict=False) if wanted[0] not in "<("]
     return sum(wanted.lower() == word.lower() for wanted, word in literals), len(literals)
+
+
+OLD_FORMS = (
+    (re.compile(r"^(no )?ip domain-name\b"), r"\1ip domain name"),
+    (re.compile(r"^(no )?ip domain-lookup\b"), r"\1ip domain lookup"),
+    (re.compile(r"^(no )?logging (?=\d+\.\d+\.\d+\.\d+)"), r"\1logging host "),
+)
+
+
+def current(line: str) -> str:
+    """A line in an old form as it is written today."""
+    for old, new in OLD_FORMS:
+        line = old.sub(new, line)
+    return line
+
+
+def arguments(template: str, line: str) -> list[str] | None:
+    """The variable words of a command of this template, or None; the words of a missing rest are an empty text."""
+    found, rest = [], line.strip()
+    for wanted in template.split():
+        word, _, after = rest.partition(" ")
+        if wanted.endswith(("...>", "...)")):
+            if not rest and not wanted.endswith("?...)"):
+                return None
+            found.append(rest)
+            return found
+        if not word or (wanted[0] not in "<(" and not wanted.lower().startswith(word.lower())):
+            return None
+        if wanted[0] in "<(":
+            found.append(word)
+        rest = after.lstrip()
+    return None if rest else found
 
 
 INTERFACES = ("GigabitEthernet", "TenGigabitEthernet", "FastEthernet", "Ethernet", "Loopback", "Vlan", "Port-channel",
