@@ -1,6 +1,7 @@
 """One simulated device's life: it boots, serves, reboots; the platform's folder says what it is.
 
-A platform's package has `device.py` with a class `Simulated(Device)` that fills in what is abstract here. Everything runs in one event loop; many devices may share it.
+A platform's package has `device.py` with a class `Simulated(Device)` that fills in what is abstract here. Everything
+runs in one event loop; many devices may share it.
 """
 
 from __future__ import annotations
@@ -100,6 +101,14 @@ class Device(ABC):
     def controls(self) -> Mapping[str, Control]:
         """More that the control socket can do, by name; called with the request's fields."""
         return {}
+
+    def account(self, offered: str) -> str:
+        """The account that an SSH client's user name stands for."""
+        return offered
+
+    def may_log_in(self, user: str, kind: str, service: str, address: str) -> bool:  # noqa: ARG002 - platforms ask
+        """Whether the platform lets a right credential of this kind (password, key) in, from this address."""
+        return True
 
     async def start(self) -> None:
         """Power on."""

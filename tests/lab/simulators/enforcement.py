@@ -18,6 +18,7 @@ import ipaddress
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from .. import this_host
 from ..errors import LabError
@@ -57,10 +58,16 @@ def rule(
         return [" ".join(([f"meta nfproto ipv{family}"] if family else []) + rest)]
     lines = []
     for version, word in ((4, "ip"), (6, "ip6")):
-        of_family = sorted({str(network) for network in networks if network.version == version})
+        of_family = merged(network for network in networks if network.version == version)
         if of_family and family in (None, version):
             lines.append(" ".join([f"{word} saddr {{ {', '.join(of_family)} }}", *rest]))
     return lines
+
+
+def merged(networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> list[str]:
+    """Networks of one family without those that others hold: nft takes no set whose members overlap."""
+    of_one_family = cast("list[ipaddress.IPv4Network]", list(networks))
+    return [str(network) for network in ipaddress.collapse_addresses(of_one_family)]
 
 
 class Enforcement:
@@ -80,13 +87,14 @@ class Enforcement:
         """Replace the whole table; rules may come as `rule` makes them, in lists. A LabError changes nothing."""
         lines = [f"table inet {self.table}", f"delete table inet {self.table}", f"table inet {self.table} {{"]
         lines.append("counter denied { }")
-        lines += [f"chain {_name(chain)} {{ }}" for chain in chains]  # so that a jump may come before its chain
+        lines += [
+            f"chain {_name(chain)} {{ }}" for chain in chains if chain != "input"
+        ]  # a jump may come before its chain
         for chain, rules in chains.items():
             lines.append(f"chain {_name(chain)} {{")
             if chain == "input":
                 lines.append("type filter hook input priority filter; policy accept;")
-                lines += ['iifname "lo" accept'] if not self._addresses else []
-                lines += self._only_mine()
+                lines += self._only_mine() if self._addresses else ['iifname "lo" accept']
             for one in rules:
                 lines += [one] if isinstance(one, str) else one
             lines.append("}")

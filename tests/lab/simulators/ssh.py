@@ -5,8 +5,8 @@
     await server.renew_host_key()             # in `faults_changed`
     await server.close()
 
-`process` is asyncssh's: `process.command` is an exec's line or None, `process.stdin` gives the input. A server that takes
-SCP is given asyncssh's `sftp_factory` and `allow_scp=True`.
+`process` is asyncssh's: `process.command` is an exec's line or None, `process.stdin` gives the input. A server that
+takes SCP is given asyncssh's `sftp_factory` and `allow_scp=True`.
 """
 
 from __future__ import annotations
@@ -87,17 +87,23 @@ class _Login(asyncssh.SSHServer):
         self._server.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
-        self._users.note_user(username, "ssh")
+        self._users.note_user(self._server.device.account(username), "ssh")
         return True
 
     def public_key_auth_supported(self) -> bool:
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return self._users.check_key(username, key)
+        account = self._server.device.account(username)
+        return self._users.check_key(account, key) and self._may(account, "key")
 
     def password_auth_supported(self) -> bool:
         return True
 
     def validate_password(self, username: str, password: str) -> bool:
-        return self._users.check_password(username, password, "ssh")
+        account = self._server.device.account(username)
+        return self._users.check_password(account, password, "ssh") and self._may(account, "password")
+
+    def _may(self, account: str, kind: str) -> bool:
+        address = self._connection.get_extra_info("peername")[0]
+        return self._server.device.may_log_in(account, kind, "ssh", address)
