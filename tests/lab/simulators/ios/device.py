@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
 from lab.processes import write_atomically
-from lab.simulators.device import Device, Settings
+from lab.simulators.device import Control, Device, Settings
 from lab.simulators.faults import FaultKind
 
 from . import actions, factory, secrets, services, shows  # noqa: F401 - two of them register commands
@@ -90,8 +90,10 @@ class Simulated(Device):
             self.config.load(self._startup.read_bytes().decode(LATIN).splitlines())
 
     def _first_start(self) -> None:
-        self.make_key(MODULUS)
+        if not self.has_key:
+            self.make_key(MODULUS)
         own = self.settings
+        self.config = Tree(self._hidden)
         self.config.load(factory.configuration(own.name, own.user, own.password_hash, own.addresses))
         self.config.load(own.options.get("lines", []))
         self.save(own.user)
@@ -257,6 +259,26 @@ class Simulated(Device):
             "auth_secret": auth[2] if auth else "", "priv_secret": priv[2] if priv else "",
         }  # fmt: skip
         return ""
+
+    def controls(self) -> Mapping[str, Control]:
+        """At the console, without a login: `configure` takes lines, `save` keeps them, `restore` is factory's state."""
+        return {"configure": self._configure, "save": self._save, "restore": self._restore}
+
+    async def _save(self) -> None:
+        self.save("console")
+
+    async def _restore(self) -> None:
+        self.erase()
+        for path in self.flash.files():
+            path.unlink()
+        self.snmp_users.clear()
+        self._first_start()
+        await self.reboot()
+
+    async def _configure(self, lines: list[str]) -> list[tuple[str, str]]:
+        refused = self.config.load(lines)
+        await self.changed("console")
+        return refused
 
     def state(self) -> dict[str, Any]:
         """What a test may want to see."""
