@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lab import network, state, this_host
 from lab.processes import Process
 from lab.simulators.process import Simulator
+from lab.state import State
 from lab.topology import PLACES, SIMULATED, namespace
 
 if TYPE_CHECKING:
@@ -24,17 +25,18 @@ def cabled(place: str) -> Iterator[Simulator]:
     """A new device at a place of the topology; all of it is gone afterwards."""
     name = f"s{uuid.uuid4().hex[:12]}"
     where = next(one for one in PLACES if one.name == place)
-    ours = Process.of(os.getpid())
     try:
-        with this_host.locked(state.lock_file(name)):  # else another lab's start takes it for abandoned
+        with this_host.locked(state.lock_file(name)):  # or a lab that starts elsewhere would take it for abandoned
             state.mount(name)
-            state.save(name, state.State(ours, ours, ready=True, vault=False))
+            myself = Process.of(os.getpid())
+            state.save(name, State(myself, myself))
         network.create(name)
         device = Simulator(name, where, state.directory(name) / place, SIMULATED[where.kind])
         device.create()
         yield device
     finally:
-        state.destroy(name)
+        with this_host.locked(state.lock_file(name)):
+            state.destroy(name)
         state.tidy()
 
 

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     VANTAGE = "vantage"
     CUSTOMER = "customer"
     ROUTER = "router"
+    SWITCH = "switch"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Place:
         return self.kind not in (Kind.VAULT, Kind.NODE, *SIMULATED)
 
 
-SIMULATED = {Kind.ROUTER: "routeros"}  # network devices, and the platform of each
+SIMULATED = {Kind.ROUTER: "routeros", Kind.SWITCH: "ios"}  # network devices, and the platform of each
 
 
 MGMT = Network("mgmt", "198.51.100", "2001:db8:51")
@@ -86,6 +87,7 @@ PLACES = (
     Place("server5", Kind.SERVER, MGMT, 105),
     Place("server6", Kind.SERVER, MGMT, 106),
     Place("router1", Kind.ROUTER, MGMT, 111),
+    Place("switch1", Kind.SWITCH, MGMT, 112),
     Place("outsider2", Kind.VANTAGE, ELSEWHERE, 66),
     Place("customer1", Kind.CUSTOMER, ELSEWHERE, 21),
 )

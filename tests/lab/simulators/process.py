@@ -39,6 +39,12 @@ def make_device(settings: Settings) -> Device:
     return device
 
 
+def first_hash(platform: str, password: str) -> str:
+    """The first user's password as this platform's configuration keeps it."""
+    module = importlib.import_module(f".{platform}.device", __package__)
+    return str(getattr(module, "hash_password", hash_password)(password))
+
+
 async def serve(paths: Sequence[Path]) -> None:
     """Be all these devices until SIGTERM."""
     ended = asyncio.Event()
@@ -109,7 +115,7 @@ class Simulator(Host):
         self._login = Login(FIRST_USER[self.platform], secrets.token_urlsafe(18))
         Settings(
             name=self.name, platform=self.platform, directory=str(self.directory), addresses=[self.ipv4, self.ipv6],
-            user=self._login.user, password_hash=hash_password(self._login.password),
+            user=self._login.user, password_hash=first_hash(self.platform, self._login.password),
         ).save()  # fmt: skip
         self.start()
 

@@ -37,6 +37,10 @@ class SshServer:
         self._handle = handle
         self._acceptors: list[asyncssh.SSHAcceptor] = []
 
+    def configure(self, **options: Any) -> None:
+        """Other options of asyncssh from the next `open` on."""
+        self._options |= options
+
     async def open(self, port: int) -> None:
         """Listen on all of the device's addresses."""
         for listener in self.device.listen(port):
