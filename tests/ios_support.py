@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paramiko
-from lab.simulators.process import Simulator
+from lab.simulators.simulator import Simulator
 from napalm.ios import IOSDriver
 from netmiko import ConnectHandler
 from simulator_support import at

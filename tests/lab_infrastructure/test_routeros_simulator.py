@@ -24,7 +24,7 @@ from simulator_support import at, cabled, reaches
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lab.simulators.process import Simulator
+    from lab.simulators.simulator import Simulator
 
 TLS_API = 8729
 IDENTITY = "/system identity\nset name={}\n"

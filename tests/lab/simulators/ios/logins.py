@@ -18,11 +18,6 @@ FULL = 15
 LOCAL = ("local", "local-case")
 
 
-def hash_password(password: str) -> str:
-    """As the configuration keeps a new user's secret."""
-    return f"9 {secrets.hashed(password, 9)}"
-
-
 class Logins(Users):
     """The users of the running configuration."""
 
