@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+import subprocess
+import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,10 @@ import asyncssh
 import librouteros
 import pytest
 from lab import LabError, network
+from lab.simulators.control import Control
 from lab.simulators.faults import FaultKind
-from lab.simulators.users import digest
+from lab.simulators.settings import Settings
+from lab.simulators.users import digest, hash_password
 from lab.topology import namespace
 from librouteros.exceptions import LibRouterosError, MultiTrapError, TrapError
 from napalm.base.exceptions import ConnectionException, MergeConfigException
@@ -23,6 +27,7 @@ from simulator_support import at, cabled, reaches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from lab.simulators.simulator import Simulator
 
@@ -671,6 +676,74 @@ def test_a_configuration_of_thousands_of_lines_goes_in_and_comes_out(router: Sim
 
     configuration = driven(router, lambda driver: driver.get_config()["running"])
     assert configuration.count("/ip firewall address-list add address=203.0.113.") == 3000
+
+
+def test_an_export_breaks_lines_where_routeros_does(router: Simulator) -> None:
+    run(router, '/system scheduler add name=Log interval=5s on-event="/system script run Log_LTE_Stats"')
+    run(router, "/user group add name=junior policy=read,test,winbox,password")
+    run(router, "/ip firewall filter add action=accept chain=input dst-port=161 protocol=udp src-address=192.0.2.0/24")
+
+    said = over_ssh(router, "/export").replace("\r\n", "\n")
+
+    assert (
+        """\
+add interval=5s name=Log on-event="/system script run Log_LTE_Stats" policy=\\
+    ftp,reboot,read,write,policy,test,password,sniff,sensitive,romon \\
+    start-date="""
+        in said
+    )
+    assert (
+        """\
+add name=junior policy="read,test,winbox,password,!local,!telnet,!ssh,!ftp,!re\\
+    boot,!write,!policy,!web,!sniff,!sensitive,!api,!romon,!rest-api"
+"""
+        in said
+    )
+    assert (
+        """\
+add action=accept chain=input dst-port=161 protocol=udp src-address=\\
+    192.0.2.0/24
+"""
+        in said
+    )
+
+
+def test_nobody_gets_more_rights_by_way_of_the_scheduler(router: Simulator) -> None:
+    run(router, "/user group add name=half policy=read,write,api,test; /user add name=h group=half password=secret")
+    half = api(router, "h", "secret")
+
+    with pytest.raises(TrapError, match="not have enough rights"):
+        tuple(half("/system/scheduler/add", name="x", interval="1m", policy="policy,write"))
+    tuple(half("/system/scheduler/add", name="x", interval="1m", **{"on-event": "/user add name=y group=full"}))
+    router.control.advance(61)
+    router.control.settled()
+
+    assert "failed" in router.control.state()["log"][-1]["message"]
+
+
+def test_many_devices_share_a_process_and_each_has_rules_of_its_own(router: Simulator, tmp_path: Path) -> None:
+    secret, paths, controls = "shared", [], []
+    for number in (1, 2):
+        folder = tmp_path / f"many{number}"
+        folder.mkdir()
+        controls.append(Control(folder))
+        settings = Settings(
+            f"many{number}", "routeros", str(folder), [f"127.0.0.1{number}"], "admin", hash_password(secret), shared=True
+        )
+        paths.append(str(settings.save()))
+    place = namespace(router.lab, "server1")
+    command = ["nsenter", f"--net={network.NAMESPACES / place}", sys.executable, "-m", "lab.simulators.process", *paths]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=router.environment(), text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            controls[0].call("script", source="/ip firewall filter add chain=input action=drop")
+
+            with pytest.raises(OSError, match="timed out"):
+                network.connect(place, "127.0.0.11", TLS_API, 0.5)
+            network.connect(place, "127.0.0.12", TLS_API, 0.5).close()
+        finally:
+            process.terminate()
 
 
 def test_the_control_refuses_what_it_does_not_know(router: Simulator) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import asyncssh
 
+from ...errors import LabError
 from ...processes import write_atomically
 from ..device import Control, Device, Settings
 from ..ssh import SshServer
@@ -142,7 +143,10 @@ class Simulated(Device):
 
     def _enforce(self) -> None:
         if self.enforcement:
-            self.enforcement.apply(translated(self.configuration, self.services.wanted()))
+            try:
+                self.enforcement.apply(translated(self.configuration, self.services.wanted()))
+            except LabError as error:
+                raise RouterError(f"simulator: {error}") from error
 
     def _sftp(self, channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
         return asyncssh.SFTPServer(channel, chroot=str(self.files.root).encode())
