@@ -51,6 +51,7 @@ class ControlServer:
             "reboot": self._device.reboot,
             "stop": self._device.stop,
             "start": self._device.start,
+            "settled": self._device.settled,
             "scale": self._scale,
             "advance": self._advance,
             "offered": self._offered,
@@ -125,6 +126,10 @@ class Control:
     def reboot(self) -> None:
         """Reboot it, and wait until it listens."""
         self.call("reboot")
+
+    def settled(self) -> None:
+        """Wait until its due timers have done their work, and a reboot is over."""
+        self.call("settled")
 
     def scale(self, scale: float) -> None:
         """Let its clock run faster."""

@@ -64,7 +64,7 @@ class Settings:
 class Device(ABC):
     """A device between power on and off; `boots` counts its starts."""
 
-    boot_seconds = 2.0  # of the device's time, in which nothing listens
+    boot_seconds = 0.5  # of the device's time, in which nothing listens
 
     def __init__(self, settings: Settings) -> None:
         """Inside the running event loop; nothing listens before `start`."""
@@ -132,6 +132,13 @@ class Device(ABC):
     def reboot_soon(self) -> None:
         """`reboot` for whoever runs inside a connection, which the reboot ends."""
         self._rebooting = asyncio.get_running_loop().create_task(self.reboot())
+
+    async def settled(self) -> None:
+        """Wait until what is due has been done, and a reboot is over."""
+        await self.timers.idle()
+        while self._rebooting and not self._rebooting.done():
+            await asyncio.wait([self._rebooting])
+            await self.timers.idle()
 
     async def _boot(self) -> None:
         self.boots += 1

@@ -24,6 +24,7 @@ from .. import this_host
 from ..errors import LabError
 
 ESTABLISHED = "ct state established,related accept"
+TRACKED = "ct state new"  # decides nothing: the kernel tracks connections only while some rule asks for their state
 DROP = "counter name denied drop"
 RESET = "counter name denied reject with tcp reset"
 CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -94,6 +95,7 @@ class Enforcement:
             lines.append(f"chain {_name(chain)} {{")
             if chain == "input":
                 lines.append("type filter hook input priority filter; policy accept;")
+                lines.append(TRACKED)
                 lines += self._only_mine() if self._addresses else ['iifname "lo" accept']
             for one in rules:
                 lines += [one] if isinstance(one, str) else one

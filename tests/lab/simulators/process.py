@@ -80,6 +80,11 @@ class Simulator(Host):
             raise LabError(f"{self.name}: no initial login is known here (its maker knows it)")
         return self._login
 
+    @property
+    def initial_login_pair(self) -> tuple[str, str]:
+        """Its user and password."""
+        return self.initial_login.user, self.initial_login.password
+
     def remember_login(self, login: Login) -> None:
         """Take over a login read from a detached lab's own file."""
         self._login = login

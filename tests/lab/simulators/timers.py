@@ -64,6 +64,11 @@ class Timers:
         """The device's seconds that each timer still has."""
         return {name: timer.due - self.passed for name, timer in self._timers.items()}
 
+    async def idle(self) -> None:
+        """Wait until everything that is due has been done."""
+        while self._tasks or any(timer.due <= self.passed for timer in self._timers.values()):
+            await asyncio.sleep(0.001)
+
     def set_scale(self, scale: float) -> None:
         """Let the clock run faster or slower from now on."""
         self._passed, self._mark, self.scale = self.passed, self._loop.time(), scale

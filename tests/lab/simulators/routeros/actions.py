@@ -62,7 +62,7 @@ async def execute(router: Simulated, caller: Caller, request: Request) -> Answer
     text = "".join(said)
     if name := request.given.get("file"):
         router.files.write(f"{name}.txt", text.encode())
-    return Answer(ret=text.removesuffix("\r\n") if request.flag("as-string") else "*1")
+    return Answer(ret=(text.removesuffix("\r\n") or None) if request.flag("as-string") else "*1")
 
 
 async def reboot(router: Simulated, caller: Caller, _: Request) -> Answer:
@@ -78,7 +78,7 @@ async def reset(router: Simulated, caller: Caller, request: Request) -> Answer:
     fresh = router.new_configuration()
     if request.flag("keep-users"):
         for path in ("user", "user/group", "user/ssh-keys"):
-            fresh.rows[path] = router.configuration.rows[path]
+            fresh.take_over(path, router.configuration.rows[path])
     script = request.value("run-after-reset", "")
     router.run_after_boot = router.files.read(script).decode("utf-8", "surrogateescape") if script else ""
     router.replace(fresh)

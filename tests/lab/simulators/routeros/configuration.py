@@ -34,6 +34,7 @@ class Configuration:
         self.rows: dict[str, list[Row]] = {}
         self.changed: set[str] = set()
         self._last: dict[str, int] = {}
+        self._keys: dict[str, set[tuple[str | None, ...]]] = {}
         for path, menu in MENUS.items():
             self.rows[path] = []
             self._last[path] = 0
@@ -103,7 +104,7 @@ class Configuration:
         for name in menu.required:
             if not values.get(name):
                 raise RouterError(f"missing value(s) of argument(s) {name}", 1)
-        self._check_unique(path, values, None)
+        self._check_new(path, values)
         place = None if before is None else self.rows[path].index(self.find(path, before))
         self.changed.add(path)
         return self._append(path, Row(0, values), place)
@@ -114,7 +115,7 @@ class Configuration:
         for row in rows:
             self._check_unique(path, row.values | values, row)
             row.values |= values
-        self.changed.add(path)
+        self._touch(path)
 
     def unset(self, path: str, rows: Iterable[Row], names: Iterable[str]) -> None:
         """Take properties away."""
@@ -122,7 +123,7 @@ class Configuration:
             for name in names:
                 self._known(MENUS[path], name)
                 row.values.pop(name, None)
-        self.changed.add(path)
+        self._touch(path)
 
     def remove(self, path: str, rows: Iterable[Row]) -> None:
         """Take rows away; those of a new router stay where they are the menu's own."""
@@ -133,7 +134,7 @@ class Configuration:
         if any(row.factory is not None for row in gone):
             raise RouterError("can not remove builtin")
         self.rows[path] = [row for row in self.rows[path] if row not in gone]
-        self.changed.add(path)
+        self._touch(path)
 
     def move(self, path: str, rows: Iterable[Row], before: Row | None) -> None:
         """Put rows before another, or at the end."""
@@ -143,6 +144,16 @@ class Configuration:
         rest = [row for row in self.rows[path] if row not in moved]
         place = len(rest) if before is None else rest.index(before)
         self.rows[path] = rest[:place] + moved + rest[place:]
+        self.changed.add(path)
+
+    def take_over(self, path: str, rows: list[Row]) -> None:
+        """Another configuration's rows instead of its own."""
+        self.rows[path] = rows
+        self._last[path] = max([0, *(row.number for row in rows)])
+        self._touch(path)
+
+    def _touch(self, path: str) -> None:
+        self._keys.pop(path, None)
         self.changed.add(path)
 
     def _known(self, menu: Menu, name: str) -> None:
@@ -159,12 +170,28 @@ class Configuration:
                 raise RouterError(f"invalid value for argument {name}", 1) from None
         return values
 
-    def _check_unique(self, path: str, values: Mapping[str, str], but: Row | None) -> None:
+    def _check_new(self, path: str, values: Mapping[str, str]) -> None:
+        """As `_check_unique`, for one row more, without looking at all of them each time."""
         unique = MENUS[path].unique
         if not unique:
             return
-        for row in self.rows[path]:
-            if row is not but and all(row.values.get(name) == values.get(name) for name in unique):
-                one = path.rsplit("/", maxsplit=1)[-1].rstrip("s")
-                named = f"failure: {one} with the same name already exists"
-                raise RouterError(named if unique == ("name",) else "failure: already have such entry")
+        if path not in self._keys:
+            self._keys[path] = {tuple(row.values.get(name) for name in unique) for row in self.rows[path]}
+        key = tuple(values.get(name) for name in unique)
+        if key in self._keys[path]:
+            raise _duplicate(path)
+        self._keys[path].add(key)
+
+    def _check_unique(self, path: str, values: Mapping[str, str], but: Row) -> None:
+        unique = MENUS[path].unique
+        if unique and any(
+            row is not but and all(row.values.get(name) == values.get(name) for name in unique)
+            for row in self.rows[path]
+        ):
+            raise _duplicate(path)
+
+
+def _duplicate(path: str) -> RouterError:
+    one = path.rsplit("/", maxsplit=1)[-1].rstrip("s")
+    named = f"failure: {one} with the same name already exists"
+    return RouterError(named if MENUS[path].unique == ("name",) else "failure: already have such entry")

@@ -28,7 +28,7 @@ from .export import Style, exported
 from .facts import FACTS
 from .files import Files
 from .filter import translated
-from .menus import JOB_POLICY, MENUS
+from .menus import JOB_POLICY, MENUS, POLICIES
 from .requests import Answer, Caller, Request, matching
 from .router import COMMANDS, table
 from .scheduler import Scheduler
@@ -39,7 +39,7 @@ CERTIFICATE = "local"
 FIREWALL = {"ip/firewall/filter", "ipv6/firewall/filter", "ip/firewall/address-list", "ipv6/firewall/address-list",
             "interface/list", "interface/list/member", "interface/ethernet", "ip/service"}  # fmt: skip
 ACCOUNTS = {"user", "user/group", "user/ssh-keys"}
-SETTLE_SECONDS = 0.05  # a script of thousands of lines loads the kernel's rules this often, and at its end
+SETTLING_SHARE = 10  # within a script, so many times as long as loading the kernel's rules took is spent on the script
 
 
 class Simulated(Device):
@@ -61,7 +61,7 @@ class Simulated(Device):
         self.ssh = SshServer(self, partial(console.session, self), sftp_factory=self._sftp, allow_scp=True,
                              server_version="ROSSSH")  # fmt: skip
         self.services = Services(self)
-        self._booted, self._applied = 0.0, 0.0
+        self._booted, self._next_settling = 0.0, 0.0
         self._dirty: set[str] = set()
         self._depth = 0  # of scripts that run
 
@@ -193,8 +193,9 @@ class Simulated(Device):
         """Make what has changed hold: the kernel's rules, listeners, users, timers, and on tmpfs."""
         self._dirty |= self.configuration.changed
         self.configuration.changed.clear()
-        if not self._dirty or (self._depth and time.monotonic() - self._applied < SETTLE_SECONDS):
+        if not self._dirty or (self._depth and time.monotonic() < self._next_settling):
             return
+        began = time.monotonic()
         changed, self._dirty = self._dirty, set()
         if changed & ACCOUNTS:
             self.accounts.renew()
@@ -205,7 +206,7 @@ class Simulated(Device):
         if changed & {"system/scheduler", "system/device-mode"}:
             self.scheduler.renew()
         self._save()
-        self._applied = time.monotonic()
+        self._next_settling = time.monotonic() + SETTLING_SHARE * (time.monotonic() - began)
 
     def script(self, caller: Caller, write: Callable[[str], Any], *, check: bool = False, menu: str = "") -> Script:
         """A script that this caller runs here."""
@@ -251,10 +252,25 @@ class Simulated(Device):
         return self.accounts.may_log_in(user, kind, service, address)
 
     def controls(self) -> dict[str, Control]:
-        """`press-button`: confirm a change of device-mode, which reboots."""
-        return {"press-button": self._press_button}
+        """What a test may do beside what it may to every device."""
+        return {"press-button": self._press_button, "script": self._script, "factory": self._factory}
+
+    async def _script(self, source: str) -> str:
+        """Run a script as the console at the router itself would; answers what it printed."""
+        said: list[str] = []
+        await self.script(Caller("admin", frozenset(POLICIES), "local"), said.append).run(source)
+        return "".join(said)
+
+    async def _factory(self) -> None:
+        """As it came, with the certificate that it had and without its files."""
+        await self.stop()
+        self._state_file.unlink(missing_ok=True)
+        for name in reversed(self.files.names()):
+            self.files.remove(name)
+        await self.start()
 
     async def _press_button(self) -> None:
+        """Confirm a change of device-mode, which reboots."""
         self.configuration.single_row("system/device-mode").values |= self.wanted_device_mode
         self.wanted_device_mode = {}
         self._save()

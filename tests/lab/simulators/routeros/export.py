@@ -74,7 +74,7 @@ def _broken(line: str, value: str) -> Iterator[str]:
         if len(line) + len(part) > WIDTH - 1 or (part == "\\n" and line.strip()):
             yield line + "\\"
             line = INDENT
-        line += part
+        line += "\\_" if part == " " and line == INDENT else part  # a line's first blanks do not count
     yield line + '"'
 
 

@@ -17,6 +17,7 @@ READ = "local,telnet,ssh,reboot,read,test,winbox,password,web,sniff,sensitive,ap
 WRITE = "local,telnet,ssh,reboot,read,write,test,winbox,password,web,sniff,sensitive,api,romon,rest-api,!ftp,!policy"
 FULL = ",".join(POLICIES)
 JOB_POLICY = "ftp,reboot,read,write,policy,test,password,sniff,sensitive,romon"
+ANY = "0.0.0.0"  # noqa: S104 - nothing binds: the router's word for any address, or none
 TOPICS = (
     *("info", "error", "warning", "critical", "debug", "system", "account", "firewall", "interface", "script"),
     *("dhcp", "dns", "ssh", "snmp", "radius", "certificate", "async", "packet", "raw", "route", "ipsec", "wireguard"),
@@ -157,7 +158,7 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
             "target": _p(one_of("memory", "disk", "echo", "remote", "email")),
             "remote": _p(values.address),
             "remote-port": _p(values.number, "514"),
-            "src-address": _p(values.address, "0.0.0.0"),  # noqa: S104 - no bind: the router's word for "any"
+            "src-address": _p(values.address, ANY),
             "remote-protocol": _p(one_of("udp", "tcp"), "udp"),
             "bsd-syslog": _p(switch, "no"),
             "syslog-facility": _p(text, "daemon"),
@@ -187,6 +188,8 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
         required=("address", "interface"),
         unique=("address", "interface"),
     ),
+    "ip/cloud": _toggle(**{"ddns-enabled": _p(text, "auto"), "back-to-home-vpn": _p(text, "revoked-and-disabled")}),
+    "ip/dns": _toggle(servers=_p(text, ""), **{"allow-remote-requests": _p(switch, "no")}),
     "ip/firewall/address-list": _address_list(4),
     "ip/firewall/filter": _filter(4),
     "ip/neighbor/discovery-settings": _toggle(
@@ -196,6 +199,7 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
             "protocol": _p(text, "cdp,lldp,mndp"),
         }
     ),
+    "ip/proxy": _toggle(enabled=_p(switch, "no"), port=_p(text, "8080")),
     "ip/service": Menu(
         {
             "disabled": DISABLED,
@@ -221,6 +225,8 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
         ),
         read_only=("name",),
     ),
+    "ip/smb": _toggle(enabled=_p(one_of("auto", "yes", "no"), "auto")),
+    "ip/socks": _toggle(enabled=_p(switch, "no"), port=_p(values.number, "1080")),
     "ip/ssh": _toggle(
         **{
             "always-allow-password-login": _p(switch, "no"),
@@ -231,6 +237,21 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
             "strong-crypto": _p(switch, "no"),
         }
     ),
+    "ip/tftp": Menu(
+        {**COMMON, "req-filename": _p(text, ""), "real-filename": _p(text, ""), "ip-addresses": _p(values.networks, "")}
+    ),
+    "ip/traffic-flow": _toggle(enabled=_p(switch, "no"), interfaces=_p(text, "all")),
+    "ip/traffic-flow/target": Menu(
+        {
+            "disabled": DISABLED,
+            "dst-address": _p(values.address),
+            "port": _p(values.number, "2055"),
+            "src-address": _p(values.address, ANY),
+            "version": _p(one_of("1", "5", "9", "ipfix"), "9"),
+        },
+        required=("dst-address",),
+    ),
+    "ip/upnp": _toggle(enabled=_p(switch, "no")),
     "ipv6/address": Menu(
         {**COMMON, "address": _p(values.interface_address(6)), "interface": _p(), "advertise": _p(switch, "yes")},
         required=("address", "interface"),
@@ -252,6 +273,7 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
         },
         required=("address",),
     ),
+    "radius/incoming": _toggle(accept=_p(switch, "no"), port=_p(values.number, "3799")),
     "snmp": _toggle(
         **{
             "enabled": _p(switch, "no"),
@@ -282,6 +304,7 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
         ),
     ),
     "system/note": _toggle(**{"note": _p(text, ""), "show-at-login": _p(switch, "yes")}),
+    "system/ntp/client": _toggle(enabled=_p(switch, "no"), servers=_p(text, "")),
     "system/scheduler": Menu(
         {
             **COMMON,
@@ -310,10 +333,27 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
     "tool/bandwidth-server": _toggle(
         **{"enabled": _p(switch, "yes"), "authenticate": _p(switch, "yes"), "max-sessions": _p(values.number, "100")}
     ),
+    "tool/e-mail": _toggle(
+        **{
+            "server": _p(text, ANY),
+            "port": _p(text, "25"),
+            "from": _p(text, "<>"),
+            "to": _p(text, ""),
+            "tls": _p(one_of("no", "yes", "starttls"), "no"),
+            "user": _p(text, ""),
+            "password": _p(text, "", sensitive=True),
+        }
+    ),
     "tool/mac-server": _toggle(**{"allowed-interface-list": _p(text, "all")}),
     "tool/mac-server/mac-winbox": _toggle(**{"allowed-interface-list": _p(text, "all")}),
     "tool/mac-server/ping": _toggle(enabled=_p(switch, "yes")),
     "tool/romon": _toggle(enabled=_p(switch, "no"), secrets=_p(text, "", sensitive=True)),
+    "tool/sniffer": _toggle(
+        **{"streaming-enabled": _p(switch, "no"), "streaming-server": _p(text, ""), "filter-stream": _p(switch, "no")}
+    ),
+    "user/aaa": _toggle(
+        **{"use-radius": _p(switch, "no"), "default-group": _p(text, "read"), "accounting": _p(switch, "yes")}
+    ),
     # What no export shows.
     "user": Menu(
         {

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .errors import RouterError
+from .facts import FACTS
+from .menus import MENUS, Shape
 from .script import Argument, compared, joined
 
 
@@ -80,6 +82,7 @@ def from_script(path: str, command: str, arguments: list[Argument]) -> Request:
     given: dict[str, str] = {}
     numbers: list[str] | None = None
     flags, conditions, where = set(), [], command == "find"
+    settings = path in FACTS or (path in MENUS and MENUS[path].shape is Shape.SINGLE)
     for argument in arguments:
         name, value = argument.name, argument.value
         if not argument.operator and value == "where":
@@ -92,7 +95,7 @@ def from_script(path: str, command: str, arguments: list[Argument]) -> Request:
             given[name] = joined(value)
         elif isinstance(value, str) and value in FLAGS:
             flags.add(value)
-        elif command in NUMBERED and numbers is None:
+        elif command in NUMBERED and numbers is None and not settings:
             numbers = _listed(value)
         else:
             given |= _positional(command, joined(value), given)
