@@ -118,7 +118,9 @@ def test_what_the_switch_does_not_take_is_rolled_back_and_the_driver_says_so(swi
 
     def replace() -> None:
         with napalm(switch) as driver:
-            driver.load_replace_candidate(config=driver.get_config()["running"].replace("hostname", "nonsense\nhostname"))
+            driver.load_replace_candidate(
+                config=driver.get_config()["running"].replace("hostname", "nonsense\nhostname")
+            )
             driver.commit_config()
 
     def merge() -> None:
@@ -207,7 +209,9 @@ def test_lines_without_the_access_class_are_a_gap_once_the_first_are_taken(switc
 
 
 def test_a_list_that_does_not_exist_lets_everybody_in_as_on_ios(switch: Simulator) -> None:
-    switch.control.call("configure", lines=["line vty 0 15", " access-class NOWHERE in", " ipv6 access-class NOWHERE in"])
+    switch.control.call(
+        "configure", lines=["line vty 0 15", " access-class NOWHERE in", " ipv6 access-class NOWHERE in"]
+    )
 
     assert all(reaches(switch, "outsider2", address, 22) for address in (switch.ipv4, switch.ipv6))
 
@@ -318,7 +322,9 @@ def test_another_user_cannot_confirm_a_change_nor_undo_it_and_the_same_name_can(
             connection.exit_config_mode()
 
     as_node(switch, arm)
-    refused = told(switch, "configure confirm", "configure revert now", "show archive config rollback timer", **colleague)
+    refused = told(
+        switch, "configure confirm", "configure revert now", "show archive config rollback timer", **colleague
+    )
     confirmed = told(switch, "configure confirm", "show archive config rollback timer")
 
     assert refused[0].startswith("%")
@@ -366,7 +372,7 @@ def test_below_privilege_15_the_configuration_is_hidden_unless_the_command_is_gi
 
 
 def test_bytes_that_are_no_ascii_come_back_as_they_went_in(switch: Simulator) -> None:
-    text = "Щит № 3 – Übergang"
+    text = "Щит № 3, Übergang"
 
     def work() -> str:
         with napalm(switch) as driver:
@@ -390,11 +396,13 @@ def test_ten_thousand_lines_are_taken_and_given_back(switch: Simulator) -> None:
 
 
 def test_flash_that_is_full_takes_no_file_and_arms_no_timer(switch: Simulator) -> None:
+    switch.control.call("configure", lines=["file prompt quiet"])
     switch.control.fault(FaultKind.FULL)
 
-    answers = told(switch, "dir flash:", "copy running-config flash:x\n", "configure terminal revert timer 5")
+    answers = told(switch, "dir flash:", "copy running-config flash:x", "configure terminal revert timer 5")
 
     assert "(0 bytes free)" in answers[0]
+    assert "No space left" in answers[1]
     assert switch.control.state()["pending"] is None
     assert "x" not in switch.control.state()["files"]
 

@@ -245,4 +245,3 @@ def incremental(running: list[str], file: str) -> str:
     before, after = outline("\n".join(running)), outline("\n".join(tree.rendered()))
     rows = [*_only(after, before, REMOVE, 0), *_only(before, after, "", 0)]
     return "\n".join(["!List of Commands:", *rows, "end", *([] if rows else ["!No changes were found"])])
-

@@ -56,10 +56,11 @@ def _best(console: Console, typed: str) -> tuple[Command, list[str]] | None:
 
 def unknown(console: Console, typed: str) -> str:
     """What is printed for a command that there is not, or not for this session."""
-    first = typed.split()[0].lower()
+    first = typed.split(maxsplit=1)[0].lower()
     if not any(template.startswith(first) for template in TABLE) and " " not in typed:
         return f'Translating "{typed}"\n% Bad IP address or host name\n% Unknown command or computer name, or unable to find computer address'  # noqa: E501
-    if any(template.startswith(typed.lower() + " ") for template in TABLE):
+    begun = any(template.startswith(typed.lower() + " ") for template in TABLE)
+    if begun and not any(grammar.arguments(template, typed) is not None for template in TABLE):
         return '% Type "show ?" for a list of subcommands' if typed == "show" else "% Incomplete command.\n"
     return f"{' ' * len(console.prompt)}^\n% Invalid input detected at '^' marker.\n"
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from . import commands, grammar, users_lines
+from . import commands, users_lines
+from .templates import MODES
 from .tree import Context, LineError
 
 if TYPE_CHECKING:
     from .console import Console
 
-REMOVES_USER = "This operation will remove all username related configurations with same name.Do you want to continue? [confirm]"  # noqa: E501
+REMOVES_USER = (
+    "This operation will remove all username related configurations with same name.Do you want to continue? [confirm]"
+)
 ENTERED = "Enter configuration commands, one per line.  End with CNTL/Z."
 
 
 def mode_name(contexts: list[Context]) -> str:
     """What the prompt shows in brackets."""
-    return grammar.MODES[contexts[-1].mode][1]
+    return MODES[contexts[-1].mode][1]
 
 
 async def execute(console: Console, line: str) -> str:

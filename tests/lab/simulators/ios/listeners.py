@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
@@ -62,7 +63,7 @@ class Listeners:
                 server.close()
         for port in wanted.tcp - self._tcp.keys() - {SSH}:
             self._tcp[port] = [
-                await asyncio.start_server(lambda r, w, port=port: self._serve(port, r, w), sock=sock)
+                await asyncio.start_server(partial(self._serve, port), sock=sock)
                 for sock in device.listen(device.port(str(port), port))
             ]
         await self._follow_udp(wanted.udp)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .console import Console
 
 VERSION = "17.9.4a"
+SOFTWARE = "Cisco IOS Software [Cupertino], Catalyst L3 Switch Software (CAT9K_LITE_IOSXE)"
+HIDDEN = (
+    "Building configuration...\n\nCurrent configuration : 52 bytes\n!\nboot-start-marker\nboot-end-marker\n!\nend\n"
+)
 MODEL, SERIAL = "C9200L-24T-4G", "FOC0000X000"
 
 
@@ -21,7 +25,7 @@ async def version(console: Console, _arguments: list[str]) -> str:
     device = console.device
     return f"""\
 Cisco IOS XE Software, Version 17.09.04a
-Cisco IOS Software [Cupertino], Catalyst L3 Switch Software (CAT9K_LITE_IOSXE), Version {VERSION}, RELEASE SOFTWARE (fc3)
+{SOFTWARE}, Version {VERSION}, RELEASE SOFTWARE (fc3)
 Technical Support: http://www.cisco.com/techsupport
 Copyright (c) 1986-2023 by Cisco Systems, Inc.
 
@@ -60,7 +64,7 @@ def _uptime(seconds: float) -> str:
 async def running(console: Console, _arguments: list[str]) -> str:
     """The running configuration; a session below privilege 15 sees nothing of it."""
     if console.privilege < 15:
-        return "Building configuration...\n\nCurrent configuration : 52 bytes\n!\nboot-start-marker\nboot-end-marker\n!\nend\n"
+        return HIDDEN
     return _whole_running(console)
 
 
@@ -127,7 +131,8 @@ async def users(console: Console, _arguments: list[str]) -> str:
     rows = ["    Line       User       Host(s)              Idle       Location"]
     for number, session in sorted(console.device.sessions.items()):
         mark = "*" if session is console else " "
-        rows.append(f"{mark}{number + 1:3} vty {number:<3}  {session.user:<10} idle                 00:00:00 {session.address}")
+        who = f"{mark}{number + 1:3} vty {number:<3}  {session.user:<10}"
+        rows.append(f"{who} idle                 00:00:00 {session.address}")
     return "\n".join([*rows, "", "  Interface    User               Mode         Idle     Peer Address"])
 
 
@@ -142,14 +147,15 @@ async def ip_ssh(console: Console, _arguments: list[str]) -> str:
     """The SSH server's settings."""
     device, root = console.device, console.device.config.root
     named = device.algorithms()
+    seconds, retries = root.get("ip", "ssh", "time-out"), root.get("ip", "ssh", "authentication-retries")
+    timeouts = f"Authentication timeout: {seconds or 120} secs; Authentication retries: {retries or 3}"
     enabled = "Enabled" if device.has_key else "Disabled"
     return "\n".join((
         f"SSH {enabled} - version {'2.0' if root.get('ip', 'ssh', 'version') in ('', '2') else '1.99'}",
         "Authentication methods:publickey,keyboard-interactive,password",
         f"Encryption Algorithms:{','.join(named['encryption'])}", f"MAC Algorithms:{','.join(named['mac'])}",
         f"KEX Algorithms:{','.join(named['kex'])}",
-        f"Authentication timeout: {root.get('ip', 'ssh', 'time-out') or 120} secs; "
-        f"Authentication retries: {root.get('ip', 'ssh', 'authentication-retries') or 3}",
+        timeouts,
         f"Minimum expected Diffie Hellman key size : {root.get('ip', 'ssh', 'dh', 'min', 'size') or 2048} bits",
         "IOS Keys in SECSH format(ssh-rsa, base64 encoded):", device.public_key() or "NONE",
     ))  # fmt: skip
@@ -259,7 +265,9 @@ async def snmp_users(console: Console, _arguments: list[str]) -> str:
 @command("show clock", privilege=1)
 async def clock(console: Console, _arguments: list[str]) -> str:
     """The device's time."""
-    return console.device.timers.now.strftime("*%H:%M:%S.%f")[:-3] + console.device.timers.now.strftime(" UTC %a %b %d %Y")
+    return console.device.timers.now.strftime("*%H:%M:%S.%f")[:-3] + console.device.timers.now.strftime(
+        " UTC %a %b %d %Y"
+    )
 
 
 @command("show reload")
@@ -274,8 +282,8 @@ async def open_ports(console: Console, _arguments: list[str]) -> str:
     """What listens."""
     device = console.device
     opened = services.openings(device.config, device.busy, has_key=device.has_key)
-    rows = ["Active internet connections (servers and established)",
-            "Prot               Local Address             Foreign Address                  Service    State"]  # fmt: skip
+    header = f"{'Prot':<4} {'Local Address':>27} {'Foreign Address':>27} {'Service':>20} {'State':>8}"
+    rows = ["Active internet connections (servers and established)", header]
     for protocol, ports, state in (("tcp", opened.tcp, "LISTEN"), ("udp", opened.udp, "")):
         rows += [f"{protocol:>4} {f'*:{port}':>27} {'*:0':>27} {'-':>20} {state:>8}" for port in sorted(ports)]
     return "\n".join(rows)
@@ -312,5 +320,6 @@ async def verify(console: Console, arguments: list[str]) -> str:
     except FileError as error:
         return f"%Error verifying {name} ({error})"
     if len(arguments) > 1:
-        return f".MD5 of {name} Done!\n{'Verified' if digest == arguments[1].lower() else '%Error verifying'} ({name}) = {digest}"
+        verdict = "Verified" if digest == arguments[1].lower() else "%Error verifying"
+        return f".MD5 of {name} Done!\n{verdict} ({name}) = {digest}"
     return f".MD5 of {name} Done!\nverify /md5 ({name}) = {digest}\n"

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 from . import grammar, users_lines
 from .access_lists import AccessList, EntryError, parse
+from .templates import ACCESS_LISTS
 
 INVALID = "% Invalid input detected at '^' marker."
 INCOMPLETE = "% Incomplete command."
 LINES = 16
 HIDDEN = ("crypto key ", "snmp-server user ")
+WHOLE_FAMILIES = (("snmp-server",), ("ntp",))  # what `no` takes back at one stroke
 FIRST_BLOCK = 5  # line vty 0 4 and line vty 5 15 are always printed apart
 Key = tuple[str, ...]
 
@@ -93,9 +95,9 @@ class Tree:
         refused = []
         contexts = self.top()
         source = iter(lines)
-        for line in source:
-            if banner := users_lines.banner_start(line):
-                line = users_lines.whole_banner(banner, source)
+        for typed in source:
+            banner = users_lines.banner_start(typed)
+            line = users_lines.whole_banner(banner, source) if banner else typed
             try:
                 contexts = self.enter(contexts, line)
             except LineError as error:
@@ -140,7 +142,7 @@ class Tree:
         here = contexts[-1]
         negated = re.match(r"(no|default)\s+", line) is not None
         line = line.split(None, 1)[1] if negated else line
-        if here.mode in grammar.ACCESS_LISTS:
+        if here.mode in ACCESS_LISTS:
             self._access_entry(here, line, negated=negated)
             return contexts
         if here.mode == "pubkey-user" and line == "key-string" and not negated:
@@ -175,7 +177,7 @@ class Tree:
         entry.text = text
         if rule.opens and entry.below is None:
             entry.below = Section(rule.opens)
-            if rule.opens in grammar.ACCESS_LISTS:
+            if rule.opens in ACCESS_LISTS:
                 entry.below.access_list = AccessList(rule.opens)
         return entry.below
 
@@ -208,7 +210,7 @@ class Tree:
 
     def _special(self, contexts: list[Context], line: str, *, negated: bool) -> list[Context] | None:
         """What global configuration does in ways of its own; None for an ordinary line."""
-        first = line.split()[0]
+        first = line.split(maxsplit=1)[0]
         if line.startswith(HIDDEN):
             self.said.append(self._hidden(line, negated))
             return contexts
@@ -223,7 +225,7 @@ class Tree:
         return None
 
     def _lines(self, contexts: list[Context], kind: str, first: int, last: int, *, negated: bool) -> list[Context]:
-        if kind == "vty" and last >= LINES or first > last or kind != "vty" and last:
+        if (kind == "vty" and last >= LINES) or first > last or (kind != "vty" and last):
             raise LineError(INVALID)
         if negated:
             for number in range(first, last + 1):
@@ -317,15 +319,17 @@ class Tree:
 
 
 def _begins(key: Key, entry: Entry, words: Key) -> bool:
-    """Whether `no` and these words mean an entry: they must name all that stands before its first variable word."""
-    literals = next((n for n, word in enumerate(entry.rule.words) if word[0] in "<("), len(entry.rule.words))
-    named = len(words) >= literals or words == ("snmp-server",)
+    """Whether `no` and these words mean an entry: what stands before its first variable word, and its name, if any."""
+    variable = next((n for n, word in enumerate(entry.rule.words) if word[0] in "<("), len(entry.rule.words))
+    first = entry.rule.words[variable] if variable < len(entry.rule.words) else "("
+    needed = variable + (first[0] == "<" and (not first.endswith("...>") or variable < 2))
+    named = len(words) >= needed or words in WHOLE_FAMILIES
     return named and words in (key[: len(words)], tuple(entry.text.split()[: len(words)]))
 
 
 def _is_global(mode: str, line: str) -> bool:
     """Whether a line that is not indented is rather global configuration's than this mode's."""
-    if mode in ("global", *grammar.ACCESS_LISTS):
+    if mode in ("global", *ACCESS_LISTS):
         return False
     line = re.sub(r"^(no|default)\s+", "", line)
     return grammar.spelt_out("global", line) > max(grammar.spelt_out(mode, line), 0)
@@ -352,7 +356,7 @@ def _of_rule(rule: grammar.Rule, entries: list[Entry], indent: int) -> Iterator[
         yield f"{pad}{'no ' if entry.negated else ''}{entry.text}"
         if entry.below is not None:
             yield from _section(entry.below, len(pad) + 1)
-            if indent == 0 and rule.opens not in grammar.ACCESS_LISTS:
+            if indent == 0 and rule.opens not in ACCESS_LISTS:
                 yield "!"
 
 

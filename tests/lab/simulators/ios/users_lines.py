@@ -27,7 +27,7 @@ def kept(line: str, before: str, *, conceal: bool) -> str:
         return _user(line, before, conceal=conceal)
     if line.startswith("enable secret"):
         return _secret(line)
-    if line.startswith(("enable password", "password ")) or " key " in line or line.startswith("key "):
+    if line.startswith(("enable password", "password ", "key ")) or " key " in line:
         return _password(line, conceal=conceal)
     return line
 
@@ -93,7 +93,7 @@ def _password(line: str, *, conceal: bool) -> str:
 def check(line_kept: str, password: str) -> bool:
     """Whether a password opens what a kept `… secret 9 …` or `… password 7 …` stands for."""
     found = re.search(r"\b(?:secret|password) (\d) (\S+)$", line_kept)
-    return bool(found) and secrets.matches(password, int(found[1]), found[2])
+    return found is not None and secrets.matches(password, int(found[1]), found[2])
 
 
 def key_hash(typed: str) -> str | None:
