@@ -143,6 +143,16 @@ def test_another_certificate_is_refused_before_anything_is_sent(router: Simulato
     assert driven(router, lambda driver: driver.get_facts(), certificate=pinned)["vendor"] == "MikroTik"
 
 
+def test_a_service_without_a_certificate_lets_no_tls_client_in(router: Simulator) -> None:
+    pinned = router.control.state()["certificate"]
+    run(router, "/ip service set api-ssl certificate=none")
+
+    with pytest.raises(ConnectionException, match="SSL"):
+        driven(router, lambda driver: driver.get_facts(), certificate=pinned)
+
+    assert router.control.offered() == []
+
+
 def test_another_host_key_is_refused_before_anything_is_sent(router: Simulator) -> None:
     user, password = router.initial_login_pair
     known = asyncssh.import_known_hosts(f"{router.ipv4} {router.ssh_host_key}\n")
@@ -722,14 +732,13 @@ def test_nobody_gets_more_rights_by_way_of_the_scheduler(router: Simulator) -> N
 
 
 def test_many_devices_share_a_process_and_each_has_rules_of_its_own(router: Simulator, tmp_path: Path) -> None:
-    secret, paths, controls = "shared", [], []
+    paths, controls = [], []
     for number in (1, 2):
         folder = tmp_path / f"many{number}"
         folder.mkdir()
         controls.append(Control(folder))
-        settings = Settings(
-            f"many{number}", "routeros", str(folder), [f"127.0.0.1{number}"], "admin", hash_password(secret), shared=True
-        )
+        address, hashed = f"127.0.0.1{number}", hash_password("secret")
+        settings = Settings(f"many{number}", "routeros", str(folder), [address], "admin", hashed, shared=True)
         paths.append(str(settings.save()))
     place = namespace(router.lab, "server1")
     command = ["nsenter", f"--net={network.NAMESPACES / place}", sys.executable, "-m", "lab.simulators.process", *paths]

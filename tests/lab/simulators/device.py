@@ -134,9 +134,13 @@ class Device(ABC):
         return listeners
 
     def host_key(self) -> asyncssh.SSHKey:
-        """The device's SSH host key, made once and kept; under the fault HOST_KEY a fresh one, like an impostor's."""
+        """What an SSH client is shown: under the fault HOST_KEY a fresh key, like an impostor's."""
         if self.faults.active(FaultKind.HOST_KEY):
             return asyncssh.generate_private_key("ssh-ed25519")
+        return self.own_host_key()
+
+    def own_host_key(self) -> asyncssh.SSHKey:
+        """The device's SSH host key, made once and kept."""
         path = self.directory / "ssh_host_ed25519_key"
         if not path.exists():
             write_atomically(path, asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode())

@@ -9,7 +9,7 @@ import asyncssh
 
 from lab.simulators.users import Offered, Users, digest
 
-from . import secrets, services, users_lines
+from . import services, users_lines
 
 if TYPE_CHECKING:
     from .device import Simulated

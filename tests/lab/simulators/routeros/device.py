@@ -283,7 +283,7 @@ class Simulated(Device):
     def state(self) -> dict[str, Any]:
         """As the other devices tell it, and the certificate of the API."""
         held = self.configuration.named("certificate", CERTIFICATE)
-        key = self.host_key().export_public_key().decode().split()[:2]
+        key = self.own_host_key().export_public_key().decode().split()[:2]
         return {
             "running": exported(self.configuration, Style(show_sensitive=True), self.header()),
             "ssh_host_key": " ".join(key),
