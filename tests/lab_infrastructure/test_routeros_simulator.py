@@ -49,6 +49,41 @@ add action=drop chain=obet-management
 LOCKED_OUT = "/ip firewall filter add chain=input action=drop protocol=tcp dst-port=8729 src-address=198.51.100.11\n"
 
 
+# Much like what RouterOS sets up by itself.
+USUAL = """\
+/interface list
+add name=WAN
+add name=LAN
+/interface list member
+add interface={} list=LAN
+add interface={} list=WAN
+/ip firewall filter
+add action=accept chain=input comment="established" connection-state=established,related,untracked
+add action=drop chain=input comment="invalid" connection-state=invalid
+add action=accept chain=input comment="ICMP" protocol=icmp
+add action=accept chain=input dst-address=127.0.0.1
+add action=drop chain=input comment="not LAN" in-interface-list=!LAN
+add action=fasttrack-connection chain=forward connection-state=established,related hw-offload=yes
+add action=drop chain=forward connection-nat-state=!dstnat connection-state=new in-interface-list=WAN
+/ipv6 firewall address-list
+add address=::/128 list=bad
+add address=::1/128 list=bad
+add address=2001:db8::/48 list=bad
+/ipv6 firewall filter
+add action=accept chain=input connection-state=established,related,untracked
+add action=drop chain=input connection-state=invalid
+add action=accept chain=input protocol=icmpv6
+add action=accept chain=input dst-port=33434-33534 protocol=udp
+add action=accept chain=input dst-port=546 protocol=udp src-address=fe80::/10
+add action=accept chain=input dst-port=500,4500 protocol=udp
+add action=accept chain=input protocol=ipsec-ah
+add action=accept chain=input ipsec-policy=in,ipsec
+add action=drop chain=input src-address-list=bad
+add action=drop chain=input hop-limit=equal:1 protocol=tcp
+add action=drop chain=input in-interface-list=!LAN
+"""
+
+
 @pytest.fixture(scope="module")
 def device() -> Iterator[Simulator]:
     with cabled("router1") as running:
@@ -306,6 +341,22 @@ def test_a_rule_matches_what_routeros_says_it_matches(router: Simulator, rule: s
     run(router, f"/ip firewall filter add chain=input {rule}")
 
     assert reaches(router, "node1", router.ipv4, TLS_API) is reached
+
+
+@pytest.mark.parametrize("family", BOTH)
+def test_the_usual_firewall_lets_the_inside_in_and_not_the_outside(router: Simulator, family: str) -> None:
+    run(router, USUAL.format("ether1", "ether2"))
+    assert reaches(router, "outsider1", getattr(router, family), TLS_API)
+
+    router.control.call("factory")
+    run(router, USUAL.format("ether2", "ether1"))
+    assert not reaches(router, "outsider1", getattr(router, family), TLS_API)
+
+
+def test_a_rule_that_cannot_be_compared_matches_nothing(router: Simulator) -> None:
+    run(router, "/ip firewall filter add chain=input action=drop limit=1,5:packet")
+
+    assert reaches(router, "node1", router.ipv4, TLS_API)
 
 
 def test_rules_are_asked_in_their_order_and_can_be_put_before_others(router: Simulator) -> None:
