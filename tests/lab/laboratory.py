@@ -18,8 +18,9 @@ from .hosts import Host, Node
 from .machine import Machine
 from .machine_accounts import Login
 from .processes import Process, spawn, write_atomically
+from .simulators.simulator import Simulator
 from .state import State
-from .topology import MACHINES, NODE1, PLACES
+from .topology import MACHINES, NODE1, PLACES, SIMULATED, SIMULATORS
 from .vault_binary import ensure_vault
 from .vault_server import VaultServer
 
@@ -41,6 +42,11 @@ class Lab:
         self.vault = VaultServer(name, self.state_directory / "vault")
         self.machines = {
             place.name: Machine(name, place, self.state_directory / "machines" / place.name, base) for place in MACHINES
+        }
+
+        self.simulators = {
+            place.name: Simulator(name, place, self.state_directory / "simulators" / place.name, SIMULATED[place.kind])
+            for place in SIMULATORS
         }
 
     @classmethod
@@ -106,7 +112,7 @@ class Lab:
         """Make the network, then everything on it at once."""
         network.create(self.name)
         self.node1.create()
-        works = [machine.create for machine in self.machines.values()]
+        works = [host.create for host in self._with_logins]
         if vault:
             works.insert(0, self.vault.create)
         with ThreadPoolExecutor(len(works)) as pool:
@@ -116,7 +122,7 @@ class Lab:
     @property
     def hosts(self) -> dict[str, Host]:
         """Everything that a command can run on, in the topology's order."""
-        known: dict[str, Host] = {"vault": self.vault, "node1": self.node1, **self.machines}
+        known: dict[str, Host] = {"vault": self.vault, "node1": self.node1, **self.machines, **self.simulators}
         return {place.name: known[place.name] for place in PLACES}
 
     def host(self, name: str) -> Host:
@@ -132,6 +138,13 @@ class Lab:
             return self.machines[name]
         except KeyError:
             raise LabError(f"no machine {name!r}: there are {', '.join(self.machines)}") from None
+
+    def simulator(self, name: str) -> Simulator:
+        """A network device by name."""
+        try:
+            return self.simulators[name]
+        except KeyError:
+            raise LabError(f"no network device {name!r}: there are {', '.join(self.simulators)}") from None
 
     @cached_property
     def customer_public_key(self) -> str:
@@ -157,7 +170,9 @@ class Lab:
             known = self.hosts[place.name]
             if known is self.vault and not has_vault:
                 continue
-            running = known.running if isinstance(known, (Machine, VaultServer)) else network.exists(self.name)
+            running = (
+                known.running if isinstance(known, (Machine, Simulator, VaultServer)) else network.exists(self.name)
+            )
             rows.append({"host": place.name, "kind": str(place.kind), "network": place.network.name,
                          "ipv4": place.ipv4, "ipv6": place.ipv6, "running": running})  # fmt: skip
         return rows
@@ -175,12 +190,16 @@ class Lab:
         self.down()
 
     @property
+    def _with_logins(self) -> list[Machine | Simulator]:
+        return [*self.simulators.values(), *self.machines.values()]
+
+    @property
     def _secrets_file(self) -> Path:
         return self.state_directory / "secrets.json"
 
     def _save_secrets(self) -> None:
         logins = {m.name: [m.initial_login.user, m.initial_login.password]
-                  for m in self.machines.values() if m.has_login}  # fmt: skip
+                  for m in self._with_logins if m.has_login}  # fmt: skip
         keys = [self.vault.root_token, self.vault.unseal_key] if self.vault.has_keys else None
         write_atomically(self._secrets_file, json.dumps({"logins": logins, "vault": keys}))
 
@@ -189,7 +208,8 @@ class Lab:
             return
         secrets = json.loads(self._secrets_file.read_text(encoding="utf-8"))
         for name, login in secrets["logins"].items():
-            self.machine(name).remember_login(Login(*login))
+            host = self.simulators.get(name) or self.machine(name)
+            host.remember_login(Login(*login))
         if secrets["vault"]:
             self.vault.remember_keys(*secrets["vault"])
 

@@ -81,7 +81,7 @@ def connect(name: str, address: str, port: int, timeout: float) -> socket.socket
 
     def enter_and_connect() -> None:
         try:
-            _enter(name)
+            enter(name)
             outcome.append(socket.create_connection((address, port), timeout))
         except OSError as error:
             outcome.append(error)
@@ -101,7 +101,7 @@ def listen(name: str, address: str, port: int) -> socket.socket:
     def enter_and_listen() -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
-            _enter(name)
+            enter(name)
             outcome.append(socket.create_server((address, port), family=family))
         except OSError as error:
             outcome.append(error)
@@ -120,7 +120,7 @@ def _sysctl(name: str, values: dict[str, str]) -> None:
 
     def enter_and_write() -> None:
         try:
-            _enter(name)
+            enter(name)
             for key, value in values.items():
                 Path("/proc/sys", key).write_text(value, encoding="ascii")
         except OSError as error:
@@ -133,7 +133,8 @@ def _sysctl(name: str, values: dict[str, str]) -> None:
         raise LabError(f"{name}: cannot set the kernel's network options: {errors[0]}")
 
 
-def _enter(name: str) -> None:
+def enter(name: str) -> None:
+    """Move the calling thread into a namespace: the sockets that it makes from now on are there."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(NAMESPACES / name, os.O_RDONLY | os.O_CLOEXEC)
     with contextlib.closing(os.fdopen(descriptor, "rb")):

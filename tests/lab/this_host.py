@@ -24,6 +24,7 @@ PACKAGES = {
     "ip": "iproute2",
     "mount": "mount",
     "umount": "mount",
+    "nft": "nftables",
     "nsenter": "util-linux",
     "unshare": "util-linux",
     "setpriv": "util-linux",

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     SERVER = "server"
     VANTAGE = "vantage"
     CUSTOMER = "customer"
+    ROUTER = "router"
+    SWITCH = "switch"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,10 @@ class Place:
     @property
     def is_machine(self) -> bool:
         """Whether it has a file tree of its own (the others need the checkout and its venv)."""
-        return self.kind not in (Kind.VAULT, Kind.NODE)
+        return self.kind not in (Kind.VAULT, Kind.NODE, *SIMULATED)
+
+
+SIMULATED = {Kind.ROUTER: "routeros", Kind.SWITCH: "ios"}  # network devices, and the platform of each
 
 
 MGMT = Network("mgmt", "198.51.100", "2001:db8:51")
@@ -81,9 +86,12 @@ PLACES = (
     Place("server4", Kind.SERVER, MGMT, 104),
     Place("server5", Kind.SERVER, MGMT, 105),
     Place("server6", Kind.SERVER, MGMT, 106),
+    Place("router1", Kind.ROUTER, MGMT, 111),
+    Place("switch1", Kind.SWITCH, MGMT, 112),
     Place("outsider2", Kind.VANTAGE, ELSEWHERE, 66),
     Place("customer1", Kind.CUSTOMER, ELSEWHERE, 21),
 )
+SIMULATORS = tuple(place for place in PLACES if place.kind in SIMULATED)
 MACHINES = tuple(place for place in PLACES if place.is_machine)
 
 ROUTER = "net"

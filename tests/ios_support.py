@@ -1,0 +1,108 @@
+"""The real drivers against the lab's switch, with the host key pinned."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+from lab.simulators.simulator import Simulator
+from napalm.ios import IOSDriver
+from netmiko import ConnectHandler
+from simulator_support import at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+READY = ["ip scp server enable", "archive", " path flash:archive"]
+PATIENCE = 15.0
+
+
+def pinned(device: Simulator, key: str = "") -> str:
+    """A file of known hosts with this key, the device's own unless said otherwise."""
+    path = Path(tempfile.mkdtemp()) / "known_hosts"
+    lines = (f"{address} {key or device.ssh_host_key}\n" for address in (device.ipv4, device.ipv6))
+    path.write_text("".join(lines), encoding="utf-8")
+    return str(path)
+
+
+def napalm(device: Simulator, known_hosts: str = "", **login: str) -> IOSDriver:
+    """NAPALM's driver, which takes no key but the pinned one; not open yet."""
+    user = login.get("user", device.initial_login.user)
+    password = login.get("password", device.initial_login.password)
+    options = strict(known_hosts or pinned(device))
+    return IOSDriver(device.ipv4, user, password, timeout=15, optional_args=options)
+
+
+def strict(known_hosts: str) -> dict[str, Any]:
+    """Netmiko's options for a pinned host key."""
+    return {"ssh_strict": True, "system_host_keys": False, "alt_host_keys": True, "alt_key_file": known_hosts,
+            "use_keys": False, "allow_agent": False}  # fmt: skip
+
+
+@contextlib.contextmanager
+def console(device: Simulator, **more: Any) -> Iterator[Any]:
+    """Netmiko's session; use it within `as_node`."""
+    login = {"username": device.initial_login.user, "password": device.initial_login.password, "host": device.ipv4}
+    connection = ConnectHandler(device_type="cisco_ios", **strict(pinned(device)), **(login | more))
+    try:
+        yield connection
+    finally:
+        connection.disconnect()
+
+
+def as_node(device: Simulator, work: Callable[[], Any], host: str = "node1") -> Any:
+    """Run it as a host of the lab."""
+    return at(device, host, work)
+
+
+def told(device: Simulator, *commands: str, host: str = "node1", **more: Any) -> list[str]:
+    """What the commands of one session print."""
+
+    def work() -> list[str]:
+        with console(device, **more) as session:
+            return [str(session.send_command(command, read_timeout=15)) for command in commands]
+
+    return list(as_node(device, work, host))
+
+
+def session(device: Simulator, host: str = "node1", address: str = "", **login: Any) -> paramiko.SSHClient:
+    """A login that stays; close it. `login` goes to paramiko."""
+
+    def work() -> paramiko.SSHClient:
+        client = paramiko.SSHClient()
+        client.load_host_keys(pinned(device))
+        user = login.pop("user", device.initial_login.user)
+        password = login.pop("password", device.initial_login.password)
+        client.connect(
+            address or device.ipv4, username=user, password=password, timeout=5, look_for_keys=False,
+            allow_agent=False, **login,
+        )  # fmt: skip
+        client.invoke_shell()
+        return client
+
+    client: paramiko.SSHClient = as_node(device, work, host)
+    return client
+
+
+def gets_in(device: Simulator, host: str = "node1", address: str = "", **login: Any) -> bool:
+    """Whether a login ends at the prompt."""
+    try:
+        client = session(device, host, address, **login)
+    except (OSError, paramiko.SSHException):
+        return False
+    client.close()
+    return True
+
+
+def until(claim: Callable[[], bool]) -> bool:
+    """Whether it comes true in time."""
+    deadline = time.monotonic() + PATIENCE
+    while not claim():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
