@@ -13,8 +13,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 Item = dict[str, str]
 Address = IPv4Address | IPv6Address
-LISTS = {f"{family} firewall {name}" for family in ("ip", "ipv6") for name in ("filter", "nat", "raw", "mangle")}
-LISTS |= {"ip firewall address-list", "ipv6 firewall address-list", "snmp community"}
+LISTS = (
+    *(f"ip firewall {name}" for name in ("address-list", "filter", "mangle", "nat", "raw")),
+    *(f"ipv6 firewall {name}" for name in ("address-list", "filter", "mangle", "nat", "raw")),
+    "snmp community",
+)
 HEADER = "# 2026-11-23 10:00:00 by RouterOS 7.17.2\n# software id = AAAA-BBBB\n#\n"
 SERVICES = {"telnet": "no", "ftp": "no", "www": "no", "ssh": "no", "www-ssl": "yes", "api": "no", "winbox": "no"}
 SERVICES |= {"api-ssl": "no"}
