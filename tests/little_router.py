@@ -13,8 +13,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 Item = dict[str, str]
 Address = IPv4Address | IPv6Address
-LISTS = {f"{family} firewall {name}" for family in ("ip", "ipv6") for name in ("filter", "nat", "raw", "mangle")}
-LISTS |= {"ip firewall address-list", "ipv6 firewall address-list", "snmp community"}
+LISTS = (
+    *(f"ip firewall {name}" for name in ("address-list", "filter", "mangle", "nat", "raw")),
+    *(f"ipv6 firewall {name}" for name in ("address-list", "filter", "mangle", "nat", "raw")),
+    "snmp community",
+)
 HEADER = "# 2026-11-23 10:00:00 by RouterOS 7.17.2\n# software id = AAAA-BBBB\n#\n"
 SERVICES = {"telnet": "no", "ftp": "no", "www": "no", "ssh": "no", "www-ssl": "yes", "api": "no", "winbox": "no"}
 SERVICES |= {"api-ssl": "no"}
@@ -76,7 +79,9 @@ class Router:
             items = self.lists[path]
             items.insert(len(items) if place is None else self._picked(place), values)
         else:
-            self._change(path, verb, selector.strip("[]"), values)
+            picked = selector.startswith("[:pick")
+            chosen = [self.lists[path][self._picked(selector)]] if picked else self._found(path, selector.strip("[]"))
+            self._change(path, verb, chosen, values)
 
     def _set_one(self, own: Item, values: Item) -> None:
         for name, value in values.items():
@@ -84,13 +89,11 @@ class Router:
                 raise LookupError(name)
             own[name] = value
 
-    def _change(self, path: str, verb: str, query: str, values: Item) -> None:
-        chosen = {id(item) for item in self._found(path, query)}
-        for item in self.lists[path]:
-            if verb == "set" and id(item) in chosen:
-                item.update(values)
+    def _change(self, path: str, verb: str, chosen: list[Item], values: Item) -> None:
         if verb == "remove":
-            self.lists[path] = [item for item in self.lists[path] if id(item) not in chosen]
+            self.lists[path] = [item for item in self.lists[path] if not any(item is one for one in chosen)]
+        for item in chosen if verb == "set" else ():
+            item.update(values)
 
     def _picked(self, text: str) -> int:
         """The place of the item that `[:pick [/path find …] n]` gives."""

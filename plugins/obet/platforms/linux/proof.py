@@ -195,7 +195,7 @@ def _rule(rule: Sequence[Mapping[str, Any]], case: _Case, chain: _Chain) -> tupl
         elif kind in {"accept", "drop", "return"}:
             return hit, may_hit, kind, ""
         elif kind == "reject":
-            return hit, may_hit, "drop", ""
+            return *_rejected((hit, may_hit), body, rule, case, chain), "drop", ""
         elif kind in {"jump", "goto"}:
             return hit, may_hit, kind, str(body["target"])
         elif kind not in {"counter", "log", "comment"}:
@@ -203,6 +203,27 @@ def _rule(rule: Sequence[Mapping[str, Any]], case: _Case, chain: _Chain) -> tupl
             if kind in {"vmap", "queue", "xt"}:
                 return hit, may_hit, "unknown", ""
     return hit, may_hit, "continue", ""
+
+
+def _rejected(
+    hit: tuple[Intervals, Intervals],
+    body: Mapping[str, Any] | None,
+    rule: Sequence[Mapping[str, Any]],
+    case: _Case,
+    chain: _Chain,
+) -> tuple[Intervals, Intervals]:
+    """Whom a `reject` surely and possibly hits: in a table of both families its own kind may say of which it is.
+
+    nft leaves `meta nfproto` out of what it prints, so that before a TCP reset nothing may tell of it any more.
+    """
+    kind = (body or {}).get("type")
+    if chain.family != "inet" or kind == "icmpx":
+        return hit
+    if kind in {"icmp", "icmpv6"}:
+        return hit if kind == {4: "icmp", 6: "icmpv6"}[case.version] else ((), ())
+    lefts = [expression["match"]["left"] for expression in rule if "match" in expression]
+    told = {left.get("payload", {}).get("protocol") or left.get("meta", {}).get("key") for left in lefts}
+    return hit if told & {"nfproto", *_PROTOCOL.values()} else ((), hit[1])
 
 
 def _match(body: Mapping[str, Any], case: _Case, chain: _Chain) -> tuple[Intervals, Intervals]:

@@ -101,6 +101,8 @@ def _lines(text: str) -> Iterator[str]:
             if _INCOMPLETE.match(line.lstrip()):
                 raise ProofError("the device says that its export is not whole: nothing is proven")
             continue
+        if goes_on and not line.strip():
+            break
         whole += line.removeprefix("    ") if goes_on else line
         goes_on = (len(line) - len(line.rstrip("\\"))) % 2 == 1
         if goes_on:

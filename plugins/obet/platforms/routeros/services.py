@@ -49,6 +49,8 @@ _ITEMS = (
     ("ip hotspot", "a hotspot makes rules that no export shows"),
     ("ip smb shares", "SMB hands out files"),
 )
+_COMMUNITY = "snmp community"
+_DELIVERED_COMMUNITY = {"security": "none", "encryption-protocol": "DES", "disabled": "no"}
 _SENT_IN_CLEAR = re.compile(r"mode\s*=\s*\"?(?:t?ftp|http)\b|\b(?:t?ftp|http)://", re.IGNORECASE)
 _SENT_ENCRYPTED = re.compile(r"mode\s*=\s*\"?(?:https|sftp)\b|\b(?:https|sftp)://", re.IGNORECASE)
 _FETCH = re.compile(r"\bfetch\b", re.IGNORECASE)
@@ -142,16 +144,20 @@ def _place(entry: Entry) -> str:
 def _snmp(export: Export, collectors: frozenset[_Address]) -> Iterator[str]:
     if export.setting("snmp", "enabled", "no") == "no":
         return
-    delivered = Entry("snmp community", "set", "[ find default=yes ]", {"name": "public"}, {}, 0)
-    communities = [e for e in export.entries("snmp community") if e.verb == "set"] or [delivered]
-    for community in [*(e for e in communities if e.on), *_items(export, "snmp community")]:
-        security, place = community.get("security", "none"), "/snmp community"
-        if security == "none":
-            yield f"{place} (rule {community.number}): answers SNMPv1 and v2c, in clear text"
-        elif security != "private":
-            yield f"{place} (rule {community.number}): SNMPv3 without encryption"
-        elif community.get("encryption-protocol", "DES") == "DES":
-            yield f"{place} (rule {community.number}): SNMPv3 encrypted by DES"
+    delivered = {name: export.setting(_COMMUNITY, name, otherwise) for name, otherwise in _DELIVERED_COMMUNITY.items()}
+    added = [
+        {**_DELIVERED_COMMUNITY, **entry.properties} for entry in export.entries(_COMMUNITY) if entry.verb == "add"
+    ]
+    # Their names are passwords of a kind: numbers stand for them, and 0 for the one that is delivered.
+    for number, community in enumerate([delivered, *added]):
+        if community["disabled"] == "yes":
+            continue
+        if community["security"] == "none":
+            yield f"/{_COMMUNITY} {number}: answers SNMPv1 and v2c, in clear text"
+        elif community["security"] != "private":
+            yield f"/{_COMMUNITY} {number}: SNMPv3 without encryption"
+        elif community["encryption-protocol"] == "DES":
+            yield f"/{_COMMUNITY} {number}: SNMPv3 encrypted by DES"
     targets = export.setting("snmp", "trap-target", "")
     if targets:
         if export.setting("snmp", "trap-version", "1") != "3":

@@ -90,13 +90,14 @@ def _services(export: Export) -> Iterator[str]:
 
 
 def _communities(export: Export) -> Iterator[str]:
-    """Whether each community of SNMPv1 and v2c was on; the delivered one is on where the export does not say."""
-    path, named = "snmp community", {"public": "no"}
-    for entry in export.entries(path):
-        if entry.verb == "set":
-            named.pop("public", None)
-        named[entry.raw.get("name", "public")] = entry.get("disabled", "no")
-    yield from (_set(path, f"[find where name={name}]", [("disabled", off)]) for name, off in named.items())
+    """Whether each community of SNMPv1 and v2c was on. Their names are secrets: their order stands for them."""
+    path = "snmp community"
+    added = [entry for entry in export.entries(path) if entry.verb == "add"]
+    delivered = {name: export.setting(path, name, was) for name, was in (("security", "none"), ("disabled", "no"))}
+    in_clear = [delivered["disabled"]] if delivered["security"] == "none" else []
+    in_clear += [entry.get("disabled", "no") for entry in added if entry.get("security", "none") == "none"]
+    for place, off in enumerate(in_clear):
+        yield _set(path, f"[:pick [/{path} find where security=none] {place}]", [("disabled", off)])
 
 
 def _set(path: str, selector: str, values: list[tuple[str, str]]) -> str:

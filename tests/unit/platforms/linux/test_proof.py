@@ -100,6 +100,16 @@ LOOSER = {
     ),
     "no drop of IPv6": (instead(DROP, f"meta nfproto ipv4 {DROP}"), f"port 22: {V6}"),
     "no drop of IPv4": (instead(DROP, f"meta nfproto ipv6 {DROP}"), f"port 22: {V4}"),
+    "a refusal of IPv4 alone": (instead(DROP, "meta nfproto ipv4 tcp dport { 22, 2222 } reject"), f"port 22: {V6}"),
+    "a refusal of IPv6 alone": (instead(DROP, "meta nfproto ipv6 tcp dport { 22, 2222 } reject"), f"port 22: {V4}"),
+    "a reset of IPv4 alone": (
+        instead(DROP, "meta nfproto ipv4 tcp dport { 22, 2222 } reject with tcp reset"),
+        f"port 22: {V6}",
+    ),
+    "a reset, of which nft hides the family": (
+        instead(DROP, "tcp dport { 22, 2222 } reject with tcp reset"),
+        f"port 22: {V4}",
+    ),
     "a table of IPv4 alone": (
         TEXT.replace("table inet", "table ip").replace(
             "ip6 saddr { 2001:db8:51::11 } tcp dport { 22, 2222 } accept", ""
@@ -200,7 +210,18 @@ HARMLESS = {
     "a goto that drops for it": instead(DROP, "goto aside").replace(
         "chain input", f"chain aside {{ {DROP}; }}\n chain input"
     ),
-    "a refusal for a drop": instead(DROP, "tcp dport { 22, 2222 } counter name denied reject with tcp reset"),
+    "a refusal for a drop": instead(
+        DROP, "tcp dport { 22, 2222 } counter name denied reject with icmpx host-unreachable"
+    ),
+    "a refusal of each family": instead(
+        DROP, "meta nfproto ipv4 tcp dport { 22, 2222 } reject\n        meta nfproto ipv6 tcp dport { 22, 2222 } reject"
+    ),
+    "a reset in tables of one family": TEXT.replace(DROP, "")
+    + "".join(
+        f"table {family} other {{ chain foreign {{ {HOOK}; {family} saddr {{ {own} }} accept;"
+        " tcp dport { 22, 2222 } reject with tcp reset; }; }\n"
+        for family, own in (("ip", ACCEPTS.strip("{ }")), ("ip6", "2001:db8:51::11"))
+    ),
     "a drop of a range": instead(DROP, "tcp dport 1-65535 drop"),
     "a drop of all else": instead(DROP, 'iifname != "lo" drop'),
     "a policy for a drop": instead(f"{HOOK}; policy accept;", f"{HOOK}; policy drop;").replace(DROP, ""),
@@ -299,7 +320,7 @@ def ruleset(*items: Any) -> str:
     [
         [*GOOD, END],
         [{"table": TABLE}, *GOOD, END],
-        [*GOOD, rule(DPORT, {"log": {"prefix": "x"}}, {"counter": None}, {"reject": None})],
+        [*GOOD, rule(DPORT, {"log": {"prefix": "x"}}, {"counter": None}, {"reject": {"type": "icmpx"}})],
         [*GOOD, rule(match({"payload": {"protocol": "th", "field": "dport"}}, {"range": [1, 65535]}), DROPPED)],
         [*GOOD, rule({"jump": {"target": "c"}}), head("c"), rule(DPORT, DROPPED, chain="c")],
         [*GOOD, rule(match({"meta": {"key": "nfproto"}}, {"set": ["ipv4", "ipv6"]}), DROPPED)],
@@ -321,6 +342,7 @@ def test_what_another_nft_would_print_of_good_rules_is_proven(items: list[Any]) 
         [BASE, rule({"queue": {"num": 0, "flags": "bypass"}}), *GOOD[1:], END],
         [BASE, rule({"unheard-of": {}}, ACCEPT), *GOOD[1:], END],
         [*GOOD, rule({"unheard-of": {}}, DPORT, DROPPED)],
+        [*GOOD, rule(DPORT, {"reject": None})],
         [*GOOD, rule(match({"unheard-of": 1}, 1), DROPPED)],
         [*GOOD, rule(match({"meta": {"key": "unheard-of"}}, 1), DPORT, DROPPED)],
         [*GOOD, rule(match(DPORT["match"]["left"], 22, "unheard-of"), DROPPED)],

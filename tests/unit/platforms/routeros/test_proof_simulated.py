@@ -6,6 +6,7 @@ an address list by now), a proof must hold whatever the unknown turns out to be.
 
 from __future__ import annotations
 
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from itertools import chain, product, repeat
 from typing import Any
@@ -25,11 +26,11 @@ UNIVERSE += [IPv6Address(edge) for edge in ("::", "2001:db8::8", "ffff:ffff:ffff
 PORTS = (22, 8729)
 DIALLED = (22, 8729, 2222)
 OUR_CHAIN = "obet-management"
-CHAINS = ("input", OUR_CHAIN, "one", "two")
 # Jumps only go forward, so that no ring arises.
 TARGETS = {"input": (OUR_CHAIN, "one", "two"), OUR_CHAIN: ("two",), "one": ("two",), "two": ()}
 
 
+@cache
 def sources(version: int) -> st.SearchStrategy[str]:
     hosts = [str(address) for address in NETWORKS[version]]
     networks = st.integers(1, 3).map(lambda bits: f"{hosts[0]}/{NETWORKS[version].max_prefixlen - bits}")
@@ -45,6 +46,7 @@ PORT_LISTS = st.sampled_from(["22", "8729", "22,8729", "1-1023", "23,8000-9000",
 NAMES = st.sampled_from(["staff", "others", "nobody"])
 
 
+@cache
 def matches(version: int, unknown: bool) -> st.SearchStrategy[Item]:
     """Up to three properties; a port only with a protocol, as the router wants it."""
     known: dict[str, Any] = {
@@ -74,31 +76,40 @@ def whole(rule: Item) -> bool:
     return "dst-port" not in rule or rule.get("protocol") in {"tcp", "udp"}
 
 
+@cache
 def filter_rules(version: int, unknown: bool) -> st.SearchStrategy[Item]:
-    @st.composite
-    def drawn(draw: st.DrawFn) -> Item:
-        where = draw(st.sampled_from(CHAINS))
-        actions = ["accept", "accept", "drop", "reject", "return", "log", "passthrough"]
-        action = draw(st.sampled_from([*actions, "jump"] if TARGETS[where] else actions))
-        target = {"jump-target": draw(st.sampled_from(TARGETS[where]))} if action == "jump" else {}
-        return {"chain": where, "action": action} | target | draw(matches(version, unknown))
-
-    return drawn()
+    actions = [{"action": name} for name in ("accept", "accept", "drop", "reject", "return", "log", "passthrough")]
+    places = [
+        {"chain": chain} | action
+        for chain, targets in TARGETS.items()
+        for action in [*actions, *({"action": "jump", "jump-target": target} for target in targets)]
+    ]
+    return st.builds(lambda place, found: place | found, st.sampled_from(places), matches(version, unknown))
 
 
+@cache
 def raw_rules(version: int, unknown: bool) -> st.SearchStrategy[Item]:
     actions = st.sampled_from(["accept", "drop", "notrack"])
     return st.builds(lambda a, m: {"chain": "prerouting", "action": a} | m, actions, matches(version, unknown))
 
 
+@cache
 def nat_rules(version: int, unknown: bool) -> st.SearchStrategy[Item]:
     rewriting = [{"action": "dst-nat", "to-addresses": "192.0.2.1"}, {"action": "redirect", "to-ports": "22"}]
     actions = st.sampled_from([{"action": "accept"}, *rewriting])
     return st.builds(lambda a, m: {"chain": "dstnat"} | a | m, actions, matches(version, unknown))
 
 
-def entries(version: int) -> st.SearchStrategy[Item]:
-    return st.builds(lambda name, address: {"list": name, "address": address}, NAMES, sources(version))
+@cache
+def entries(version: int) -> st.SearchStrategy[list[Item]]:
+    one = st.builds(lambda name, address: {"list": name, "address": address}, NAMES, sources(version))
+    return st.lists(one, max_size=3)
+
+
+@cache
+def placed(strategy: Any, version: int, unknown: bool, most: int) -> st.SearchStrategy[list[tuple[Item, int]]]:
+    """Rules, and where each is put among those that are there."""
+    return st.lists(st.tuples(strategy(version, unknown), st.integers(0, 8)), max_size=most)
 
 
 ALLOWED = st.lists(st.sampled_from([a for network in NETWORKS.values() for a in network]), unique=True, max_size=4)
@@ -119,9 +130,10 @@ def claims(draw: st.DrawFn, unknown: bool, filter_only: bool = False) -> tuple[R
     for version, family in ((4, "ip"), (6, "ipv6")):
         for name, strategy, most in TABLES[: 1 if filter_only else 3]:
             items = router.lists[f"{family} firewall {name}"]
-            for rule in draw(st.lists(strategy(version, unknown), max_size=most)):
-                items.insert(draw(st.integers(0, len(items))), rule)
-        router.lists[f"{family} firewall address-list"] = draw(st.lists(entries(version), max_size=3))
+            for rule, place in draw(placed(strategy, version, unknown, most)):
+                items.insert(min(place, len(items)), rule)
+        if unknown:
+            router.lists[f"{family} firewall address-list"] = draw(entries(version))
     return router, allowed
 
 
