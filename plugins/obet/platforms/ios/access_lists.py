@@ -136,7 +136,7 @@ def _entry(line: str) -> Entry | None:
     """None for what decides nothing."""
     prefix = _PREFIX.match(line)
     rest = line[prefix.end() :] if prefix else line
-    verdict, *words = rest.split()
+    verdict, *words = rest.split(" ")
     if verdict in {"remark", "exit"}:
         return None
     number = int(prefix[1]) if prefix and prefix[1] else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 from obet.access.finding import Finding
 from obet.errors import printable
@@ -137,12 +136,11 @@ def _urls(configuration: Configuration, ours: Collectors) -> Iterator[str]:
 
 
 def _url(match: re.Match[str], where: str, ours: Collectors) -> Iterator[str]:
+    """`scheme://user:password@host:port/path`, the host of IPv6 in brackets; without a host the device asks for it."""
     scheme = match[1].lower()
-    try:
-        host = urlsplit(match[0].lower()).hostname or "a host that is asked for"
-    except ValueError:
-        host = "a host that cannot be read"
-    yield from _sent(f"{scheme} ({where})", host, scheme not in _CLEAR, ours)
+    place = re.match(r"[a-z]+:/{1,2}(?:[^/]*@)?(?:\[([^\]/]*)\]|([^:/]*))", match[0], re.IGNORECASE)
+    host = place and (place[1] or place[2])
+    yield from _sent(f"{scheme} ({where})", host or "a host that is asked for", scheme not in _CLEAR, ours)
 
 
 def _clients(configuration: Configuration, _: Collectors) -> Iterator[str]:
