@@ -178,8 +178,7 @@ def _judge(found: AccessList, entries: tuple[Entry, ...], port: int) -> Admitted
             parts = tuple(part for interval in possible for part in undecided.within(*interval))
             if parts:
                 by.append((f"access list {found.name}, `{entry.text}`", parts))
-        if entry.verdict != "unknown":
-            undecided.remove(sure)
+        undecided.remove(sure)
     return Admitted(union(surely), union(part for _, parts in by for part in parts), tuple(by))
 
 

@@ -109,6 +109,12 @@ LOOSER = {
     "a group of services": (entry("permit object-group SERVICES any any"), ALL4),
     "a destination": (entry("permit tcp any host 198.51.100.112 eq 22"), ALL4),
     "a protocol that is not known": (entry("permit unheard-of any any"), ALL4),
+    "a deny that is perhaps": (entry("deny ip any any time-range NIGHT\n permit ip any any"), ALL4),
+    "a deny of a port that is not known": (entry("deny tcp any any eq unheard-of\n permit ip any any"), ALL4),
+    "a deny of a destination": (entry("deny ip any host 198.51.100.112\n permit ip any any"), ALL4),
+    "a deny of a group": (entry("deny ip object-group HOSTS any\n permit ip any any"), ALL4),
+    "a deny of a source port": (entry("deny tcp any gt 1023 any\n permit ip any any"), ALL4),
+    "a deny with many holes": (entry("deny ip 0.0.0.0 255.85.85.85 any\n permit ip any any"), "also takes 0.0.0.0-"),
     "a reflexive list": (entry("evaluate SEEN"), ALL4),
     "lock and key": (entry("dynamic KEY permit ip any any"), ALL4),
     "an entry that is not understood": (entry("pass everybody"), ALL4),
@@ -144,6 +150,10 @@ LOOSER = {
     "another port of SSH": (
         also("ip ssh port 2022 rotary 1").replace("line vty 5 15\n", "line vty 5 15\n rotary 1\n").replace(BOUND, ""),
         "port 2022: also takes",
+    ),
+    "a range of other ports of SSH": (
+        also("ip ssh port 2022 rotary 3 5").replace("line vty 5 15\n", "line vty 5 15\n rotary 5\n").replace(BOUND, ""),
+        "port 2024: also takes",
     ),
     "through a VRF": (
         also("vrf definition Mgmt").replace(" in vrf-also", " in"),

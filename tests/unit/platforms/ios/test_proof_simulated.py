@@ -22,13 +22,13 @@ HOSTS: dict[int, list[Address]] = {
     6: [IPv6Address(f"2001:db8::{n}") for n in range(8)],
 }
 # All addresses that an entry can tell apart, and some of those that none names.
+_BLOCKS = ("203.0.113.8", "203.0.113.248", "203.0.112.0", "10.0.0.0", "255.255.255.248")
 UNIVERSE: list[Address] = [
     *HOSTS[4],
-    *map(IPv4Address, ("203.0.113.8", "203.0.113.255", "203.0.112.255", 1, 2**32 - 1)),
+    *(IPv4Address(block) + n for block in _BLOCKS for n in range(8)),
     *HOSTS[6],
     *map(IPv6Address, ("2001:db8::8", "2001:db7::", 1, 2**128 - 1)),
 ]
-PORTS = (22, 2222)
 
 
 @dataclass(frozen=True)
