@@ -17,7 +17,7 @@ import msgspec
 from obet.access.finding import Finding
 from obet.access.intervals import Interval, Intervals, both, minus, name_of, union
 from obet.errors import ProofError, printable
-from obet.platforms.ios.access_lists import Admitted, Lists, access_lists, admitted, everybody
+from obet.platforms.ios.access_lists import Admitted, Lists, Service, access_lists, admitted, everybody
 from obet.platforms.ios.configuration import Command, Configuration, read
 from obet.platforms.ios.side_doors import side_doors
 
@@ -87,7 +87,7 @@ def _open(door: Door, version: int, wanted: Intervals) -> Iterator[str]:
         parts = _overlap(intervals, too_many)
         if parts and named < _NAMED_AT_MOST:
             named += 1
-            more = f" and {len(parts) - 1} ranges more" if len(parts) > 1 else ""
+            more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
             yield f"port {door.port}: also takes {name_of(parts[0], version)}{more}: {door.name}: {by}"
     if not named:
         yield f"port {door.port}: also takes {name_of(too_many[0], version)}: {door.name}"
@@ -151,7 +151,7 @@ def _access_class(command: Command, word: str, version: int, lists: Lists, port:
         return msgspec.structs.replace(everybody(version, f"`{strange[0]}` is not understood"), surely=())
     if not bound:
         return everybody(version, f"no `{word}`, which lets everybody in")
-    found = [admitted(lists, line.removeprefix(word).split()[0], version, port) for line in bound]
+    found = [admitted(lists, line.removeprefix(word).split()[0], version, Service(port)) for line in bound]
     if virtual and not all("vrf-also" in line.split() for line in bound):
         why = f"`{bound[0]}` has no `vrf-also`: whom it takes through a VRF is not known"
         found.append(msgspec.structs.replace(everybody(version, why), surely=()))
@@ -222,6 +222,6 @@ def _servers(configuration: Configuration, lists: Lists) -> Iterator[Door]:
             takes = {}
             for version, binding in bindings.items():
                 names = [match[1] for _, match in configuration.matching(binding)]
-                found = [admitted(lists, bound, version, one) for bound in names]
+                found = [admitted(lists, bound, version, Service(one)) for bound in names]
                 takes[version] = _weakest(found or [everybody(version, "no access list of its own is bound")])
             yield Door(name, one, takes)

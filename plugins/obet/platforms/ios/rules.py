@@ -25,6 +25,7 @@ _HEAD = {4: "ip access-list extended", 6: "ipv6 access-list"}
 _BINDING = {4: "access-class {} in vrf-also", 6: "ipv6 access-class {} in"}
 _OURS = re.compile(r"OBET-MANAGEMENT-V[46](?:-\d+)?")
 
+_VIRTUAL = re.compile(r"line vty (\d{1,4})(?: (\d{1,4}))?")
 # What a banner says is no command. Its delimiters are shown as `^C`.
 _BANNER = re.compile(r"^banner \S+ (\^C|\S).*?\1", re.MULTILINE | re.DOTALL)
 
@@ -81,7 +82,7 @@ def render(policy: ManagementPolicy, present: Present, *, without_communities: b
     bindings = [_BINDING[version].format(names[version]) for version in (4, 6)]
     text += _new(_ssh_settings(present.ssh), shown)
     for first, last in present.lines:
-        text += _line(f"line vty {first} {last}", [*bindings, "transport input ssh"], shown)
+        text += _line(first, last, [*bindings, "transport input ssh"], shown)
     text += _doors(shown, present.smart_install)
     if without_communities:
         text += _communities(shown)
@@ -108,7 +109,7 @@ def remove(present: Present, customers: Sequence[Address] = (), ports: Sequence[
     names, text = _lists(wanted, shown, CUSTOMERS_NAME)
     bindings = [_BINDING[version].format(names[version]) for version in (4, 6)]
     for first, last in present.lines:
-        text += _line(f"line vty {first} {last}", bindings, shown)
+        text += _line(first, last, bindings, shown)
     return _joined(text)
 
 
@@ -147,10 +148,10 @@ def _check_lines(present: Present, shown: Shown) -> None:
     if not present.lines:
         raise PolicyError("the device's virtual lines are not known: nothing was sent")
     for head, _ in shown:
-        if found := re.fullmatch(r"line vty (\d+)(?: (\d+))?", head):
+        if found := _VIRTUAL.fullmatch(head):
             first, last = int(found[1]), int(found[2] or found[1])
             covered = {number for low, high in present.lines for number in range(low, high + 1)}
-            if last > 4096 or not covered.issuperset(range(first, last + 1)):
+            if not covered.issuperset(range(first, last + 1)):
                 raise PolicyError(f"`{head}` of the device is not among the lines to restrict: nothing was sent")
 
 
@@ -223,11 +224,13 @@ def _new(commands: Iterable[str], shown: Shown) -> list[str]:
     return [command for command in commands if command not in there]
 
 
-def _line(head: str, wanted: Sequence[str], shown: Shown) -> list[str]:
-    """The settings of a range of lines, unless the device shows them all already."""
-    if any(other == head and set(wanted) <= set(beneath) for other, beneath in shown):
-        return []
-    return _block(head, wanted)
+def _line(first: int, last: int, wanted: Sequence[str], shown: Shown) -> list[str]:
+    """The settings of a range of lines, unless the device shows them all already, in whatever ranges."""
+    settled: set[int] = set()
+    for head, beneath in shown:
+        if (found := _VIRTUAL.fullmatch(head)) and set(wanted) <= set(beneath):
+            settled.update(range(int(found[1]), int(found[2] or found[1]) + 1))
+    return [] if settled.issuperset(range(first, last + 1)) else _block(f"line vty {first} {last}", wanted)
 
 
 def _doors(shown: Shown, smart_install: bool) -> list[str]:

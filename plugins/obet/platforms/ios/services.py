@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from obet.access.finding import Finding
+from obet.access.intervals import minus, name_of, union
 from obet.errors import printable
+from obet.platforms.ios.access_lists import Service, access_lists, admitted, everybody
 from obet.platforms.ios.configuration import Command, Configuration, read
 
 Collectors = Collection[IPv4Address | IPv6Address]
 
+_SNMP = Service(161, "udp")
 _CLEAR = {"tftp", "ftp", "rcp", "http"}
 _ENCRYPTED = {"scp", "sftp", "https"}
 _URL = re.compile(rf"\b({'|'.join(sorted(_CLEAR | _ENCRYPTED))}):[^\s\"'|;]*", re.IGNORECASE)
@@ -82,11 +85,22 @@ def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
         _, version, level, rest = match.groups()
         if version != "v3" or level != "priv":
             yield f"SNMP in clear: `{command.text}`"
-        elif not re.search(r"\baccess \S+", rest):
-            yield f"SNMP answers everybody: `{command.text}` has no `access`"
+        else:
+            yield from _answers(command.text, rest, configuration, ours)
     for _, match in configuration.matching(r"snmp-server user (\S+) (\S+)(?: remote \S+)? (v1|v2c|v3)\b(.*)"):
         if match[3] != "v3" or " priv " not in match[4]:
             yield f"SNMP in clear: user {match[1]} of version {match[3]}"
+
+
+def _answers(group: str, rest: str, configuration: Configuration, ours: Collectors) -> Iterator[str]:
+    """Whom a group answers beside the collectors. A list of one IP version says nothing of the other."""
+    bound = re.search(r"\baccess(?: ipv6 (\S+))?(?: (\S+))?$", rest)
+    lists = access_lists(configuration)
+    for version, name in ((4, bound and bound[2]), (6, bound and bound[1])):
+        taken = admitted(lists, name, version, _SNMP) if name else everybody(version, "no list is bound")
+        others = minus(taken.possibly, union((int(a), int(a)) for a in ours if a.version == version))
+        if others:
+            yield f"SNMP answers {name_of(others[0], version)}: `{group}`: {taken.by[0][0]}"
 
 
 def _flows(configuration: Configuration, ours: Collectors) -> Iterator[str]:

@@ -92,7 +92,7 @@ LOOSER = {
     "one host more": (entry("permit tcp host 203.0.113.66 any eq 22"), STRANGER),
     "one host more by number": (entry("5 permit tcp host 203.0.113.66 any eq 22"), STRANGER),
     "a network": (entry("permit tcp 203.0.113.0 0.0.0.255 any eq 22"), "takes 203.0.113.0-203.0.113.255"),
-    "a wildcard with a hole": (entry("permit ip 203.0.113.64 0.0.0.2 any"), "takes 203.0.113.64 and 1 ranges more"),
+    "a wildcard with a hole": (entry("permit ip 203.0.113.64 0.0.0.2 any"), "takes 203.0.113.64 and 1 more"),
     "a wildcard with many holes": (entry("permit ip 0.0.0.0 85.85.85.85 any"), "port 22: also takes 0.0.0.0"),
     "everybody by IP": (entry("permit ip any any"), ALL4),
     "everybody by number": (entry("permit 6 any any"), ALL4),

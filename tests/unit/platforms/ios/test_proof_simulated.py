@@ -156,8 +156,13 @@ class Configuration:
         return named[0].lets_in(packet, luck) if named else True
 
 
+def holes(options: list[str]) -> list[int]:
+    """Wildcards with holes; one of many is taken as larger than it is, so what it matches counts as unknown."""
+    return [2, 4, 5, 6, 0x7F05, *([0xFF05, 0xFFFFFFFA] if any(options) else [])]
+
+
 def entries_of(version: int, kind: str, options: list[str]) -> st.SearchStrategy[Entry]:
-    masks = st.sampled_from([1, 3, 7, 255, 2**32 - 1] + ([2, 4, 5, 6, 0xFF05, 0xFFFFFFFA] if version == 4 else []))
+    masks = st.sampled_from([1, 3, 7, 255, 2**32 - 1] + (holes(options) if version == 4 else []))
     number = st.integers(0, 7)
     source = st.one_of(
         st.just(("any", 0, 0)),
@@ -229,7 +234,6 @@ def test_where_nothing_is_unknown_the_proof_says_what_packets_meet(
     found = said(configuration.text(), allowed, "also takes")
     assert {version_of(what) for what in found} == {source.version for source in opened}
     refused = {source for source in allowed if not all(met[source])}
-    assert len(said(configuration.text(), allowed, "may refuse")) >= bool(refused)
     assert bool(said(configuration.text(), allowed, "may refuse")) == bool(refused)
 
 
@@ -274,7 +278,7 @@ FOREIGN = st.lists(
             ("permit udp any any", False),
             ("permit tcp any any eq www", False),
             ("permit tcp host 198.51.100.1 any eq 22", False),
-            ("deny tcp host 203.0.113.66 any", False),
+            ("deny tcp host 203.0.113.67 any eq 23", False),
             ("remark permit ip any any", False),
         ]
     ),

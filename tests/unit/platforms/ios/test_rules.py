@@ -112,6 +112,8 @@ def test_lists_stand_whole_before_a_line_is_bound_to_them() -> None:
 def test_what_the_device_shows_already_is_not_sent_again() -> None:
     device = merged(FRESH, render(policy(), present(FRESH, ssh=ANSWER)))
     assert render(policy(), present(device.running(), ssh=ANSWER)) == ""
+    assert render(policy(), present(device.running(), ssh=ANSWER, lines=((0, 15),))) == ""
+    assert "line vty 0 16" in render(policy(), present(device.running(), ssh=ANSWER, lines=((0, 16),)))
 
 
 def test_a_bound_list_is_never_changed_but_replaced_under_a_name_that_is_free() -> None:
