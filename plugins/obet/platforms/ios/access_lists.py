@@ -15,9 +15,10 @@ import msgspec
 from obet.access.intervals import EVERYONE, Interval, Intervals, both, union
 from obet.platforms.ios.configuration import Configuration
 
-_NUMBERED = re.compile(r"access-list (\d+) (.+)")
+_NUMBERED = re.compile(r"access-list ([0-9]{1,4}) (.+)")
 _NAMED = re.compile(r"(ip|ipv6) access-list (?:(standard|extended) )?(\S+)")
-_PREFIX = re.compile(r"(?:sequence )?(\d+) (?=\S)|sequence (\d+)$")
+_PREFIX = re.compile(r"(?:sequence )?([0-9]{1,10}) (?=\S)")
+_DIGITS = re.compile(r"[0-9]{1,5}")
 _MANY = 256  # intervals of one wildcard: more are taken as the one that holds them all
 _NUMBER = {"tcp": 6, "udp": 17}
 # Protocols that are neither. Headers that may stand before them in IPv6 are not among these.
@@ -146,7 +147,7 @@ def _entry(line: str) -> Entry | None:
     verdict, *words = rest.split(" ")
     if verdict in {"remark", "exit"}:
         return None
-    number = int(prefix[1]) if prefix and prefix[1] else None
+    number = int(prefix[1]) if prefix else None
     return Entry(line, verdict if verdict in {"permit", "deny"} else "unknown", tuple(words), number)
 
 
@@ -261,7 +262,7 @@ def _is_protocol(words: list[str], version: int, protocol: str) -> bool | None:
         return None
     if word in {"ip", "ipv6", protocol}:
         return True
-    if word.isdecimal():
+    if _DIGITS.fullmatch(word):
         number = int(word)
         unsure = number == 0 or (version == 6 and number in _BEFORE)
         return None if unsure else number == _NUMBER[protocol]
@@ -314,7 +315,7 @@ def _wildcard(address: int, wildcard: int) -> tuple[Intervals, Intervals]:
 
 
 def _port_number(word: str) -> int | None:
-    return int(word) if word.isdecimal() and int(word) < 65536 else _PORTS.get(word)
+    return int(word) if _DIGITS.fullmatch(word) and int(word) < 65536 else _PORTS.get(word)
 
 
 def _take_ports(words: list[str]) -> tuple[str, list[int]]:

@@ -71,7 +71,7 @@ def counter(answer: str, name: str) -> int | None:
             inside = heading[1] == name
             refused = 0 if inside else refused
         elif inside and re.match(r"\s+(?:\d+ )?deny\b", line):
-            matches = re.search(r"\((\d+) match(?:es)?\)", line)
+            matches = re.search(r"\(([0-9]{1,20}) match(?:es)?\)", line)
             refused = int(matches[1]) if matches else 0
     return refused
 
@@ -118,7 +118,9 @@ def _lines(configuration: Configuration, lists: Lists) -> Iterator[Door]:
     for command in configuration.commands:
         if not command.text.startswith("line vty ") or not _takes_ssh(command):
             continue
-        groups = {int(found[1]) for line in command.beneath if (found := re.fullmatch(r"rotary (\d+).*", line))}
+        groups = {
+            int(found[1]) for line in command.beneath if (found := re.fullmatch(r"rotary ([0-9]{1,5})\b.*", line))
+        }
         for port, rotaries in ports:
             if rotaries is None or groups & rotaries:
                 takes = {
@@ -130,7 +132,7 @@ def _lines(configuration: Configuration, lists: Lists) -> Iterator[Door]:
 
 def _rotary_ports(configuration: Configuration) -> list[tuple[int, set[int] | None]]:
     found: list[tuple[int, set[int] | None]] = []
-    for _, match in configuration.matching(r"ip ssh port (\d+) rotary (\d+)(?: (\d+))?"):
+    for _, match in configuration.matching(r"ip ssh port ([0-9]{1,5}) rotary ([0-9]{1,5})(?: ([0-9]{1,5}))?"):
         first, last = int(match[2]), int(match[3] or match[2])
         found += [(int(match[1]) + group - first, {group}) for group in range(first, min(last, first + 127) + 1)]
     return found
@@ -179,21 +181,21 @@ _SERVERS = (
         "HTTPS",
         r"ip http secure-server",
         443,
-        r"ip http secure-port (\d+)",
+        r"ip http secure-port ([0-9]{1,5})",
         {4: r"ip http access-class (?:ipv4 )?(?!ipv6)(\S+)", 6: r"ip http access-class ipv6 (\S+)"},
     ),
     (
         "RESTCONF",
         r"restconf",
         443,
-        r"ip http secure-port (\d+)",
+        r"ip http secure-port ([0-9]{1,5})",
         {4: r"restconf ipv4 access-list name (\S+)", 6: r"restconf ipv6 access-list name (\S+)"},
     ),
     (
         "NETCONF-YANG",
         r"netconf-yang",
         830,
-        r"netconf-yang ssh port (\d+)",
+        r"netconf-yang ssh port ([0-9]{1,5})",
         {4: r"netconf-yang ssh ipv4 access-list name (\S+)", 6: r"netconf-yang ssh ipv6 access-list name (\S+)"},
     ),
     (
@@ -207,7 +209,7 @@ _SERVERS = (
         "gNMI",
         r"(?:gnmi-yang|gnxi) secure-server",
         9339,
-        r"(?:gnmi-yang|gnxi) secure-port (\d+)",
+        r"(?:gnmi-yang|gnxi) secure-port ([0-9]{1,5})",
         {4: "(?!)", 6: "(?!)"},
     ),
 )

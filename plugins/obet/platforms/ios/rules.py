@@ -25,7 +25,7 @@ _HEAD = {4: "ip access-list extended", 6: "ipv6 access-list"}
 _BINDING = {4: "access-class {} in vrf-also", 6: "ipv6 access-class {} in"}
 _OURS = re.compile(r"OBET-MANAGEMENT-V[46](?:-\d+)?")
 
-_VIRTUAL = re.compile(r"line vty (\d{1,4})(?: (\d{1,4}))?")
+_VIRTUAL = re.compile(r"line vty ([0-9]{1,4})(?: ([0-9]{1,4}))?")
 # What a banner says is no command. Its delimiters are shown as `^C`.
 _BANNER = re.compile(r"^banner \S+ (\^C|\S).*?\1", re.MULTILINE | re.DOTALL)
 

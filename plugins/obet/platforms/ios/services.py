@@ -22,6 +22,7 @@ _SNMP = Service(161, "udp")
 _CLEAR = {"tftp", "ftp", "rcp", "http"}
 _ENCRYPTED = {"scp", "sftp", "https"}
 _URL = re.compile(rf"\b({'|'.join(sorted(_CLEAR | _ENCRYPTED))}):[^\s\"'|;]*", re.IGNORECASE)
+_COPIED, _ASKED = re.compile(r"\b(?:copy|redirect|tee|append)\b"), re.compile(r"\b(?:tftp|ftp|rcp|http)\b(?!:)")
 _FREE = re.compile(r"(?:no )?(?:\d+ )?(?:description|remark|snmp-server (?:location|contact)|name|alias)\b")
 # A certificate is asked for in signed and encrypted messages, whatever carries them; revocation lists are public.
 _CERTIFICATES = re.compile(r"(?:enrollment|ocsp|cdp-url|crl|cdp) ?(?:url|profile|best-effort)?\b")
@@ -145,7 +146,7 @@ def _urls(configuration: Configuration, ours: Collectors) -> Iterator[str]:
             where = f"`{command.text}`" if line == command.text else f"beneath `{command.text}`"
             for match in _URL.finditer(line):
                 yield from _url(match, where if "://" not in command.text else "a command", ours)
-            if re.search(r"\b(?:copy|redirect|tee|append) .*\b(?:tftp|ftp|rcp|http)\b(?!:)", line):
+            if (verb := _COPIED.search(line)) and _ASKED.search(line, verb.end()):
                 yield f"something is copied in clear, {where}"
 
 

@@ -96,6 +96,7 @@ LOOSER = {
     "a wildcard with many holes": (entry("permit ip 0.0.0.0 85.85.85.85 any"), "port 22: also takes 0.0.0.0"),
     "everybody by IP": (entry("permit ip any any"), ALL4),
     "everybody by number": (entry("permit 6 any any"), ALL4),
+    "everybody by a number that may be any": (entry("permit 0 any any"), ALL4),
     "everybody by a range of ports": (entry("permit tcp any any range ftp telnet"), ALL4),
     "everybody by ports above": (entry("permit tcp any any gt telnet\n permit tcp any any gt 21"), ALL4),
     "everybody by ports below": (entry("permit tcp any any lt telnet"), ALL4),

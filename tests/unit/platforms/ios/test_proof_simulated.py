@@ -224,7 +224,7 @@ def said(configuration: str, allowed: list[Address], word: str) -> list[str]:
     return [what for what in found if what.startswith(f"port 22: {word}")]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(configurations([""]), sources_of)
 def test_where_nothing_is_unknown_the_proof_says_what_packets_meet(
     configuration: Configuration, allowed: list[Address]
@@ -243,7 +243,7 @@ def version_of(what: str) -> int:
     return 6 if ":" in address[1].removesuffix(":") or address[1].startswith("::") else 4
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     configurations(["", "log", "established", "time-range NIGHT", "dscp ef"]),
     sources_of,
@@ -287,7 +287,7 @@ FOREIGN = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(FOREIGN, st.integers(0, 3))
 def test_a_foreign_entry_before_among_or_after_ours_is_named_when_it_opens(
     foreign: list[tuple[str, bool]], place: int

@@ -325,7 +325,7 @@ foreign_lists = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(policies, policies, foreign_lists, st.integers(0, 40))
 def test_no_moment_is_open_and_none_of_both_policies_is_shut_out(
     before: ManagementPolicy, after: ManagementPolicy, foreign: str, cut: int
