@@ -1,4 +1,4 @@
-"""Access lists of IOS by interval arithmetic: who a list lets in, surely and possibly, over TCP to one port.
+"""Access lists of IOS by interval arithmetic: who a list lets in, surely and possibly, to one port of TCP or UDP.
 
 An entry that is not understood may match anyone where it permits, and no one where it denies.
 """
@@ -15,14 +15,15 @@ import msgspec
 from obet.access.intervals import EVERYONE, Interval, Intervals, both, union
 from obet.platforms.ios.configuration import Configuration
 
-_NUMBERED = re.compile(r"access-list (\d+) (.+)")
+_NUMBERED = re.compile(r"access-list ([0-9]{1,4}) (.+)")
 _NAMED = re.compile(r"(ip|ipv6) access-list (?:(standard|extended) )?(\S+)")
-_PREFIX = re.compile(r"(?:sequence )?(\d+) (?=\S)|sequence (\d+)$")
+_PREFIX = re.compile(r"(?:sequence )?([0-9]{1,10}) (?=\S)")
+_DIGITS = re.compile(r"[0-9]{1,5}")
 _MANY = 256  # intervals of one wildcard: more are taken as the one that holds them all
-_TCP = 6
-# Protocols that are never TCP. Headers that may stand before it in IPv6 are not among them.
-_OTHER = {"udp", "icmp", "igmp", "gre", "esp", "eigrp", "ospf", "pim", "ipinip", "nos", "pcp", "sctp"}
-_BEFORE_TCP = {0, 43, 44, 50, 51, 60, 135, 139, 140}
+_NUMBER = {"tcp": 6, "udp": 17}
+# Protocols that are neither. Headers that may stand before them in IPv6 are not among these.
+_OTHER = {"ahp", "icmp", "igmp", "gre", "esp", "eigrp", "ospf", "pim", "ipinip", "nos", "pcp", "sctp"}
+_BEFORE = {0, 43, 44, 50, 51, 60, 135, 139, 140}
 _PORTS = {
     "echo": 7,
     "discard": 9,
@@ -62,6 +63,13 @@ _PORTS = {
 }
 _OPERATORS = {"eq", "neq", "gt", "lt", "range"}
 _NOBODY: Intervals = ()
+
+
+class Service(msgspec.Struct, frozen=True):
+    """What is listened on: a port of `tcp` or `udp`."""
+
+    port: int
+    protocol: str = "tcp"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -136,15 +144,15 @@ def _entry(line: str) -> Entry | None:
     """None for what decides nothing."""
     prefix = _PREFIX.match(line)
     rest = line[prefix.end() :] if prefix else line
-    verdict, *words = rest.split()
+    verdict, *words = rest.split(" ")
     if verdict in {"remark", "exit"}:
         return None
-    number = int(prefix[1]) if prefix and prefix[1] else None
+    number = int(prefix[1]) if prefix else None
     return Entry(line, verdict if verdict in {"permit", "deny"} else "unknown", tuple(words), number)
 
 
-def admitted(lists: Lists, name: str, version: int, port: int) -> Admitted:
-    """Whom the list lets in over TCP to `port`. A list that is missing or empty lets everybody in."""
+def admitted(lists: Lists, name: str, version: int, service: Service) -> Admitted:
+    """Whom the list lets in to the service. A list that is missing or empty lets everybody in."""
     found = lists.get((version, name))
     if found is None:
         return everybody(version, f"access list {name} does not exist, which lets everybody in")
@@ -154,22 +162,22 @@ def admitted(lists: Lists, name: str, version: int, port: int) -> Admitted:
         unsure = everybody(version, f"access list {name} is shown twice: what it lets in is not known")
         return msgspec.structs.replace(unsure, surely=_NOBODY)
     numbers = [entry.number for entry in found.entries if entry.number is not None]
-    judged = _judge(found, found.entries, port)
+    judged = _judge(found, found.entries, service)
     if numbers == sorted(set(numbers)):
         return judged
     # Standard lists print hosts first, whatever their numbers are: what holds in both orders holds.
-    other = _judge(found, tuple(sorted(found.entries, key=lambda entry: entry.number or 0)), port)
+    other = _judge(found, tuple(sorted(found.entries, key=lambda entry: entry.number or 0)), service)
     return Admitted(
         both(judged.surely, other.surely), union([*judged.possibly, *other.possibly]), (*judged.by, *other.by)
     )
 
 
-def _judge(found: AccessList, entries: tuple[Entry, ...], port: int) -> Admitted:
+def _judge(found: AccessList, entries: tuple[Entry, ...], service: Service) -> Admitted:
     undenied, undecided = _Region(EVERYONE[found.version]), _Region(EVERYONE[found.version])
     surely: list[Interval] = []
     by: list[tuple[str, Intervals]] = []
     for entry in entries:
-        sure, possible = _matches(found, entry, port)
+        sure, possible = _matches(found, entry, service)
         if entry.verdict == "permit":
             surely += [part for interval in sure for part in undenied.within(*interval)]
         else:
@@ -178,8 +186,7 @@ def _judge(found: AccessList, entries: tuple[Entry, ...], port: int) -> Admitted
             parts = tuple(part for interval in possible for part in undecided.within(*interval))
             if parts:
                 by.append((f"access list {found.name}, `{entry.text}`", parts))
-        if entry.verdict != "unknown":
-            undecided.remove(sure)
+        undecided.remove(sure)
     return Admitted(union(surely), union(part for _, parts in by for part in parts), tuple(by))
 
 
@@ -215,7 +222,7 @@ class _Region:
             self._highs[first:last] = [high for _, high in left]
 
 
-def _matches(found: AccessList, entry: Entry, port: int) -> tuple[Intervals, Intervals]:
+def _matches(found: AccessList, entry: Entry, service: Service) -> tuple[Intervals, Intervals]:
     """Sources that surely match, and that possibly do."""
     everyone = EVERYONE[found.version]
     if entry.verdict == "unknown":
@@ -224,7 +231,7 @@ def _matches(found: AccessList, entry: Entry, port: int) -> tuple[Intervals, Int
     if found.kind == "standard":
         sure, possible = _standard(words)
         return (sure if _options_say_nothing(words) else _NOBODY), possible
-    protocol = _is_tcp(words, found.version)
+    protocol = _is_protocol(words, found.version, service.protocol)
     if protocol is False:
         return _NOBODY, _NOBODY
     sure, possible = _source(words, found.version)
@@ -233,7 +240,7 @@ def _matches(found: AccessList, entry: Entry, port: int) -> tuple[Intervals, Int
     if not to_anywhere:
         return _NOBODY, possible
     words.pop(0)
-    to_port = _to_port(words, port)
+    to_port = _to_port(words, service.port)
     if to_port is False:
         return _NOBODY, _NOBODY
     certain = protocol and of_any_port and to_port and _options_say_nothing(words)
@@ -245,21 +252,23 @@ def _options_say_nothing(words: list[str]) -> bool:
     return not words or (words[0] in {"log", "log-input"} and len(words) <= 2)
 
 
-def _is_tcp(words: list[str], version: int) -> bool | None:
+def _is_protocol(words: list[str], version: int, protocol: str) -> bool | None:
+    """Takes the protocol off the words; None when it is not known."""
     if not words:
         return None
     word = words.pop(0)
     if word in {"object-group", "portgroup"} and words:
         words.pop(0)
         return None
-    if word in {"ip", "ipv6", "tcp"}:
+    if word in {"ip", "ipv6", protocol}:
         return True
-    if word.isdecimal():
+    if _DIGITS.fullmatch(word):
         number = int(word)
-        return True if number == _TCP else None if number == 0 or (version == 6 and number in _BEFORE_TCP) else False
-    if word == "ahp":
-        return None if version == 6 else False
-    return False if word in _OTHER and not (word == "esp" and version == 6) else None
+        unsure = number == 0 or (version == 6 and number in _BEFORE)
+        return None if unsure else number == _NUMBER[protocol]
+    if version == 6 and word in {"ahp", "esp"}:
+        return None
+    return False if word in _OTHER or word in _NUMBER else None
 
 
 def _source(words: list[str], version: int) -> tuple[Intervals, Intervals]:
@@ -306,7 +315,7 @@ def _wildcard(address: int, wildcard: int) -> tuple[Intervals, Intervals]:
 
 
 def _port_number(word: str) -> int | None:
-    return int(word) if word.isdecimal() and int(word) < 65536 else _PORTS.get(word)
+    return int(word) if _DIGITS.fullmatch(word) and int(word) < 65536 else _PORTS.get(word)
 
 
 def _take_ports(words: list[str]) -> tuple[str, list[int]]:

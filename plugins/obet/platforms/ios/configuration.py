@@ -18,6 +18,7 @@ _TEXT = re.compile(r"(?:banner \S+|aaa authentication (?:banner|fail-message)|me
 _MACRO = re.compile(r"macro name \S+")
 _FREE = re.compile(r"(?:no )?(?:\d+ )?(?:description|remark|snmp-server (?:location|contact)|name|hostname)\b")
 _REMARK = re.compile(r"access-list \S+ remark\b")
+_BLANK = re.compile(r"[ \t]+")  # and no other: what else looks like a space is not one to the device
 _MARK = re.compile(r"\^C|\x03")
 
 
@@ -58,16 +59,17 @@ def read(running: str) -> Configuration:
     while place < len(lines):
         line = lines[place]
         place += 1
-        text = " ".join(line.split())
+        text = " ".join(word for word in _BLANK.split(line) if word)
+        indented = line.startswith((" ", "\t"))
         if not text or text.startswith("!"):
             continue
-        if not line[0].isspace() and (opened := _TEXT.match(line)):
+        if not indented and (opened := _TEXT.match(line)):
             place = _behind_text(lines, place, opened[1] or "")
-        elif not line[0].isspace() and _MACRO.match(line):
+        elif not indented and _MACRO.match(line):
             place = _behind_macro(lines, place)
-        elif not _is_free(text) and (reason := _unreadable(text)):
+        elif not _is_free(text) and (reason := _unreadable(text, 1 if indented else 2)):
             unread.append(f"line {place} of the configuration {reason}: {printable(text)[:80]}")
-        if line[0].isspace() and commands:
+        if indented and commands:
             commands[-1][1].append(text)
         else:
             commands.append((text, []))
@@ -80,11 +82,14 @@ def _is_free(text: str) -> bool:
     return bool(_FREE.match(text) or _REMARK.match(text))
 
 
-def _unreadable(text: str) -> str:
+def _unreadable(text: str, words: int) -> str:
+    """Why a line cannot be read, whose first words are a command's own: those are ASCII."""
     if _MARK.search(text):
         return "holds the mark at which a banner ends"
     if any(unicodedata.category(character) == "Cc" for character in text):
         return "holds control characters"
+    if not "".join(text.split(" ", words)[:words]).isascii():
+        return "is no command"
     return ""
 
 

@@ -17,7 +17,7 @@ import msgspec
 from obet.access.finding import Finding
 from obet.access.intervals import Interval, Intervals, both, minus, name_of, union
 from obet.errors import ProofError, printable
-from obet.platforms.ios.access_lists import Admitted, Lists, access_lists, admitted, everybody
+from obet.platforms.ios.access_lists import Admitted, Lists, Service, access_lists, admitted, everybody
 from obet.platforms.ios.configuration import Command, Configuration, read
 from obet.platforms.ios.side_doors import side_doors
 
@@ -71,7 +71,7 @@ def counter(answer: str, name: str) -> int | None:
             inside = heading[1] == name
             refused = 0 if inside else refused
         elif inside and re.match(r"\s+(?:\d+ )?deny\b", line):
-            matches = re.search(r"\((\d+) match(?:es)?\)", line)
+            matches = re.search(r"\(([0-9]{1,20}) match(?:es)?\)", line)
             refused = int(matches[1]) if matches else 0
     return refused
 
@@ -87,7 +87,7 @@ def _open(door: Door, version: int, wanted: Intervals) -> Iterator[str]:
         parts = _overlap(intervals, too_many)
         if parts and named < _NAMED_AT_MOST:
             named += 1
-            more = f" and {len(parts) - 1} ranges more" if len(parts) > 1 else ""
+            more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
             yield f"port {door.port}: also takes {name_of(parts[0], version)}{more}: {door.name}: {by}"
     if not named:
         yield f"port {door.port}: also takes {name_of(too_many[0], version)}: {door.name}"
@@ -118,7 +118,9 @@ def _lines(configuration: Configuration, lists: Lists) -> Iterator[Door]:
     for command in configuration.commands:
         if not command.text.startswith("line vty ") or not _takes_ssh(command):
             continue
-        groups = {int(found[1]) for line in command.beneath if (found := re.fullmatch(r"rotary (\d+).*", line))}
+        groups = {
+            int(found[1]) for line in command.beneath if (found := re.fullmatch(r"rotary ([0-9]{1,5})\b.*", line))
+        }
         for port, rotaries in ports:
             if rotaries is None or groups & rotaries:
                 takes = {
@@ -130,7 +132,7 @@ def _lines(configuration: Configuration, lists: Lists) -> Iterator[Door]:
 
 def _rotary_ports(configuration: Configuration) -> list[tuple[int, set[int] | None]]:
     found: list[tuple[int, set[int] | None]] = []
-    for _, match in configuration.matching(r"ip ssh port (\d+) rotary (\d+)(?: (\d+))?"):
+    for _, match in configuration.matching(r"ip ssh port ([0-9]{1,5}) rotary ([0-9]{1,5})(?: ([0-9]{1,5}))?"):
         first, last = int(match[2]), int(match[3] or match[2])
         found += [(int(match[1]) + group - first, {group}) for group in range(first, min(last, first + 127) + 1)]
     return found
@@ -151,7 +153,7 @@ def _access_class(command: Command, word: str, version: int, lists: Lists, port:
         return msgspec.structs.replace(everybody(version, f"`{strange[0]}` is not understood"), surely=())
     if not bound:
         return everybody(version, f"no `{word}`, which lets everybody in")
-    found = [admitted(lists, line.removeprefix(word).split()[0], version, port) for line in bound]
+    found = [admitted(lists, line.removeprefix(word).split()[0], version, Service(port)) for line in bound]
     if virtual and not all("vrf-also" in line.split() for line in bound):
         why = f"`{bound[0]}` has no `vrf-also`: whom it takes through a VRF is not known"
         found.append(msgspec.structs.replace(everybody(version, why), surely=()))
@@ -179,21 +181,21 @@ _SERVERS = (
         "HTTPS",
         r"ip http secure-server",
         443,
-        r"ip http secure-port (\d+)",
+        r"ip http secure-port ([0-9]{1,5})",
         {4: r"ip http access-class (?:ipv4 )?(?!ipv6)(\S+)", 6: r"ip http access-class ipv6 (\S+)"},
     ),
     (
         "RESTCONF",
         r"restconf",
         443,
-        r"ip http secure-port (\d+)",
+        r"ip http secure-port ([0-9]{1,5})",
         {4: r"restconf ipv4 access-list name (\S+)", 6: r"restconf ipv6 access-list name (\S+)"},
     ),
     (
         "NETCONF-YANG",
         r"netconf-yang",
         830,
-        r"netconf-yang ssh port (\d+)",
+        r"netconf-yang ssh port ([0-9]{1,5})",
         {4: r"netconf-yang ssh ipv4 access-list name (\S+)", 6: r"netconf-yang ssh ipv6 access-list name (\S+)"},
     ),
     (
@@ -207,7 +209,7 @@ _SERVERS = (
         "gNMI",
         r"(?:gnmi-yang|gnxi) secure-server",
         9339,
-        r"(?:gnmi-yang|gnxi) secure-port (\d+)",
+        r"(?:gnmi-yang|gnxi) secure-port ([0-9]{1,5})",
         {4: "(?!)", 6: "(?!)"},
     ),
 )
@@ -222,6 +224,6 @@ def _servers(configuration: Configuration, lists: Lists) -> Iterator[Door]:
             takes = {}
             for version, binding in bindings.items():
                 names = [match[1] for _, match in configuration.matching(binding)]
-                found = [admitted(lists, bound, version, one) for bound in names]
+                found = [admitted(lists, bound, version, Service(one)) for bound in names]
                 takes[version] = _weakest(found or [everybody(version, "no access list of its own is bound")])
             yield Door(name, one, takes)

@@ -1,14 +1,15 @@
 """A management policy as configuration text of IOS, to be merged into what runs.
 
 On IOS an `access-class` that names a missing or empty list lets everybody in, and a list is changed entry by entry. So
-a list of ours that is bound is never changed: a new one is written whole under a name that is free, the lines are bound
-to it, one command each, and only then what they were bound to before goes.
+a list of ours that is bound is never changed: a new one is written whole under a name that is free, and the lines are
+bound to it, one command each. What they were bound to before stays, for the device's own way back, and goes by
+`remove_unbound` when the change is confirmed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
 import msgspec
@@ -24,7 +25,9 @@ _HEAD = {4: "ip access-list extended", 6: "ipv6 access-list"}
 _BINDING = {4: "access-class {} in vrf-also", 6: "ipv6 access-class {} in"}
 _OURS = re.compile(r"OBET-MANAGEMENT-V[46](?:-\d+)?")
 
-_PLAINLY_BOUND = re.compile(r"access-class \S+ in(?: vrf-also)?|ipv6 access-class \S+ in")
+_VIRTUAL = re.compile(r"line vty ([0-9]{1,4})(?: ([0-9]{1,4}))?")
+# What a banner says is no command. Its delimiters are shown as `^C`.
+_BANNER = re.compile(r"^banner \S+ (\^C|\S).*?\1", re.MULTILINE | re.DOTALL)
 
 # Side doors: what the device shows when one is open, and what shuts it. Shown commands are commands that it knows.
 _DOORS = (
@@ -79,19 +82,18 @@ def render(policy: ManagementPolicy, present: Present, *, without_communities: b
     bindings = [_BINDING[version].format(names[version]) for version in (4, 6)]
     text += _new(_ssh_settings(present.ssh), shown)
     for first, last in present.lines:
-        text += _line(f"line vty {first} {last}", [*bindings, "transport input ssh"], shown)
+        text += _line(first, last, [*bindings, "transport input ssh"], shown)
     text += _doors(shown, present.smart_install)
     if without_communities:
         text += _communities(shown)
-    text += _gone(shown, names.values())
     return _joined(text)
 
 
 def remove(present: Present, customers: Sequence[Address] = (), ports: Sequence[int] = (22,)) -> str:
-    """The text that takes our lists away again; the customer's own sources get one without our name, if he has any.
+    """The text that binds the lines to our lists no more; `remove_unbound` takes those away afterwards.
 
-    Without any of his own the lines are bound to nothing then, as on a device that nobody restricted: the caller
-    decides. Settings of SSH and side doors stay as they are.
+    They are bound to a list of the customer's own sources instead, without our name. If he has none they are bound to
+    nothing, as on a device that nobody restricted: the caller decides. SSH's settings and side doors stay as they are.
     """
     shown = _shown(present.running)
     _check_lines(present, shown)
@@ -102,22 +104,36 @@ def remove(present: Present, customers: Sequence[Address] = (), ports: Sequence[
             if head.startswith("line vty ") and (bound := [f"no {line}" for line in beneath if _binds_ours(line)])
             for piece in _block(head, bound)
         ]
-        return _joined(text + _gone(shown, ()))
+        return _joined(text)
     wanted = {version: entries(customers, ports, version) for version in (4, 6)}
     names, text = _lists(wanted, shown, CUSTOMERS_NAME)
     bindings = [_BINDING[version].format(names[version]) for version in (4, 6)]
     for first, last in present.lines:
-        text += _line(f"line vty {first} {last}", bindings, shown)
-    return _joined(text + _gone(shown, ()))
+        text += _line(first, last, bindings, shown)
+    return _joined(text)
+
+
+def remove_unbound(running: str) -> str:
+    """The text that takes away lists of ours that nothing on the device names; empty where there is none."""
+    shown = _shown(running)
+    named = [word for head, beneath in shown for line in (head, *beneath) for word in line.split()]
+    return _joined(
+        [
+            f"no {head}"
+            for head, _ in shown
+            if (found := re.fullmatch(r"(?:ip access-list extended|ipv6 access-list) (\S+)", head))
+            if _OURS.fullmatch(found[1]) and named.count(found[1]) == 1
+        ]
+    )
 
 
 Shown = list[tuple[str, list[str]]]
 
 
 def _shown(running: str) -> Shown:
-    """Commands and what stands beneath them. Text of a banner may be among them: nothing is left out because of it."""
+    """Commands and what stands beneath them."""
     shown: Shown = []
-    for line in running.replace("\r", "").split("\n"):
+    for line in _BANNER.sub("", running.replace("\r", "")).split("\n"):
         text = " ".join(line.split())
         if not text or text.startswith("!"):
             continue
@@ -132,10 +148,10 @@ def _check_lines(present: Present, shown: Shown) -> None:
     if not present.lines:
         raise PolicyError("the device's virtual lines are not known: nothing was sent")
     for head, _ in shown:
-        if found := re.fullmatch(r"line vty (\d+)(?: (\d+))?", head):
+        if found := _VIRTUAL.fullmatch(head):
             first, last = int(found[1]), int(found[2] or found[1])
             covered = {number for low, high in present.lines for number in range(low, high + 1)}
-            if last > 4096 or not covered.issuperset(range(first, last + 1)):
+            if not covered.issuperset(range(first, last + 1)):
                 raise PolicyError(f"`{head}` of the device is not among the lines to restrict: nothing was sent")
 
 
@@ -192,31 +208,13 @@ def _binds_ours(line: str) -> bool:
     return "access-class" in words[:2] and any(_OURS.fullmatch(word) for word in words)
 
 
-def _gone(shown: Shown, kept: Collection[str]) -> list[str]:
-    """Our lists that are not kept. One that something else than a line names stays: without it that would be open."""
-    text = []
-    for head, _ in shown:
-        found = re.fullmatch(r"(ip access-list extended|ipv6 access-list) (\S+)", head)
-        if not found or not _OURS.fullmatch(found[2]) or found[2] in kept:
-            continue
-        elsewhere = [
-            other
-            for other, beneath in shown
-            for line in (other, *beneath)
-            if found[2] in line.split() and other != head
-            if not (other.startswith("line vty ") and _PLAINLY_BOUND.fullmatch(line))
-        ]
-        if not elsewhere:
-            text.append(f"no {head}")
-    return text
-
-
 def _ssh_settings(answer: str) -> list[str]:
-    settings = ["ip ssh version 2", "ip ssh time-out 60", "ip ssh authentication-retries 3"]
+    settings = ["ip ssh version 2", "ip ssh time-out 60"]
     for kind, wanted in _ALGORITHMS.items():
         found = re.search(rf"^\s*{_OFFERED[kind]} Algorithms:\s*(\S+)", answer, re.MULTILINE)
         offered = found[1].split(",") if found else []
-        if good := [algorithm for algorithm in wanted.split() if algorithm in offered]:
+        good = [algorithm for algorithm in wanted.split() if algorithm in offered]
+        if good and set(good) != set(offered):
             settings.append(f"ip ssh server algorithm {kind} {' '.join(good)}")
     return settings
 
@@ -226,11 +224,13 @@ def _new(commands: Iterable[str], shown: Shown) -> list[str]:
     return [command for command in commands if command not in there]
 
 
-def _line(head: str, wanted: Sequence[str], shown: Shown) -> list[str]:
-    """The settings of a range of lines, unless the device shows them all already."""
-    if any(other == head and set(wanted) <= set(beneath) for other, beneath in shown):
-        return []
-    return _block(head, wanted)
+def _line(first: int, last: int, wanted: Sequence[str], shown: Shown) -> list[str]:
+    """The settings of a range of lines, unless the device shows them all already, in whatever ranges."""
+    settled: set[int] = set()
+    for head, beneath in shown:
+        if (found := _VIRTUAL.fullmatch(head)) and set(wanted) <= set(beneath):
+            settled.update(range(int(found[1]), int(found[2] or found[1]) + 1))
+    return [] if settled.issuperset(range(first, last + 1)) else _block(f"line vty {first} {last}", wanted)
 
 
 def _doors(shown: Shown, smart_install: bool) -> list[str]:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 from obet.access.finding import Finding
+from obet.access.intervals import minus, name_of, union
 from obet.errors import printable
+from obet.platforms.ios.access_lists import Service, access_lists, admitted, everybody
 from obet.platforms.ios.configuration import Command, Configuration, read
 
 Collectors = Collection[IPv4Address | IPv6Address]
 
+_SNMP = Service(161, "udp")
 _CLEAR = {"tftp", "ftp", "rcp", "http"}
 _ENCRYPTED = {"scp", "sftp", "https"}
 _URL = re.compile(rf"\b({'|'.join(sorted(_CLEAR | _ENCRYPTED))}):[^\s\"'|;]*", re.IGNORECASE)
+_COPIED, _ASKED = re.compile(r"\b(?:copy|redirect|tee|append)\b"), re.compile(r"\b(?:tftp|ftp|rcp|http)\b(?!:)")
 _FREE = re.compile(r"(?:no )?(?:\d+ )?(?:description|remark|snmp-server (?:location|contact)|name|alias)\b")
 # A certificate is asked for in signed and encrypted messages, whatever carries them; revocation lists are public.
 _CERTIFICATES = re.compile(r"(?:enrollment|ocsp|cdp-url|crl|cdp) ?(?:url|profile|best-effort)?\b")
@@ -83,11 +86,22 @@ def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
         _, version, level, rest = match.groups()
         if version != "v3" or level != "priv":
             yield f"SNMP in clear: `{command.text}`"
-        elif not re.search(r"\baccess \S+", rest):
-            yield f"SNMP answers everybody: `{command.text}` has no `access`"
+        else:
+            yield from _answers(command.text, rest, configuration, ours)
     for _, match in configuration.matching(r"snmp-server user (\S+) (\S+)(?: remote \S+)? (v1|v2c|v3)\b(.*)"):
         if match[3] != "v3" or " priv " not in match[4]:
             yield f"SNMP in clear: user {match[1]} of version {match[3]}"
+
+
+def _answers(group: str, rest: str, configuration: Configuration, ours: Collectors) -> Iterator[str]:
+    """Whom a group answers beside the collectors. A list of one IP version says nothing of the other."""
+    bound = re.search(r"\baccess(?: ipv6 (\S+))?(?: (\S+))?$", rest)
+    lists = access_lists(configuration)
+    for version, name in ((4, bound and bound[2]), (6, bound and bound[1])):
+        taken = admitted(lists, name, version, _SNMP) if name else everybody(version, "no list is bound")
+        others = minus(taken.possibly, union((int(a), int(a)) for a in ours if a.version == version))
+        if others:
+            yield f"SNMP answers {name_of(others[0], version)}: `{group}`: {taken.by[0][0]}"
 
 
 def _flows(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -132,17 +146,16 @@ def _urls(configuration: Configuration, ours: Collectors) -> Iterator[str]:
             where = f"`{command.text}`" if line == command.text else f"beneath `{command.text}`"
             for match in _URL.finditer(line):
                 yield from _url(match, where if "://" not in command.text else "a command", ours)
-            if re.search(r"\b(?:copy|redirect|tee|append) .*\b(?:tftp|ftp|rcp|http)\b(?!:)", line):
+            if (verb := _COPIED.search(line)) and _ASKED.search(line, verb.end()):
                 yield f"something is copied in clear, {where}"
 
 
 def _url(match: re.Match[str], where: str, ours: Collectors) -> Iterator[str]:
+    """`scheme://user:password@host:port/path`, the host of IPv6 in brackets; without a host the device asks for it."""
     scheme = match[1].lower()
-    try:
-        host = urlsplit(match[0].lower()).hostname or "a host that is asked for"
-    except ValueError:
-        host = "a host that cannot be read"
-    yield from _sent(f"{scheme} ({where})", host, scheme not in _CLEAR, ours)
+    place = re.match(r"[a-z]+:/{1,2}(?:[^/]*@)?(?:\[([^\]/]*)\]|([^:/]*))", match[0], re.IGNORECASE)
+    host = place and (place[1] or place[2])
+    yield from _sent(f"{scheme} ({where})", host or "a host that is asked for", scheme not in _CLEAR, ours)
 
 
 def _clients(configuration: Configuration, _: Collectors) -> Iterator[str]:

@@ -47,6 +47,7 @@ def side_doors(configuration: Configuration) -> Iterator[str]:
             yield f"a remote console over MOP: `{command.text}`, `mop enabled`"
     if not configuration.has(r"ip ssh version 2"):
         yield "SSH version 1 may be taken: there is no `ip ssh version 2`"
+    yield from _hidden_lines(configuration)
     yield from _smart_install(configuration)
 
 
@@ -66,10 +67,25 @@ def _line(command: Command) -> Iterator[str]:
             yield f"dial-in: `{command.text}`, `{line}`"
 
 
+def _hidden_lines(configuration: Configuration) -> Iterator[str]:
+    """A device shows its virtual lines from 0 on, all of them."""
+    shown: set[int] = set()
+    for command in configuration.commands:
+        if found := re.fullmatch(r"line vty ([0-9]{1,4})(?: ([0-9]{1,4}))?", command.text):
+            shown.update(range(int(found[1]), int(found[2] or found[1]) + 1))
+        elif command.text.startswith("line vty "):
+            yield f"virtual lines that are not understood: `{command.text}`"
+    if missing := set(range(max(shown, default=0) + 1)) - shown:
+        yield f"virtual line {min(missing)} is not shown: whom it takes is not known"
+
+
 def _smart_install(configuration: Configuration) -> Iterator[str]:
     """On by default, and not shown, on the switches that have it: those before IOS-XE 16.10."""
     switch = any(command.text.startswith("spanning-tree mode ") for command in configuration.commands)
-    versions = [tuple(map(int, match[1].split("."))) for _, match in configuration.matching(r"version (\d+\.\d+).*")]
+    versions = [
+        tuple(map(int, match[1].split(".")))
+        for _, match in configuration.matching(r"version ([0-9]{1,3}\.[0-9]{1,3})\b.*")
+    ]
     old = any(version < (16, 10) for version in versions)
     if switch and old and not configuration.has(r"no vstack"):
         yield "Smart Install may be on: a switch of this version without `no vstack`"

@@ -13,7 +13,7 @@ from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError
 from obet.platforms.ios.entries import entries
 from obet.platforms.ios.proof import prove
-from obet.platforms.ios.rules import Present, remove, render
+from obet.platforms.ios.rules import Present, remove, remove_unbound, render
 
 LINES = ((0, 4), (5, 15))
 OURS = ips("198.51.100.11", "198.51.100.12", "2001:db8:51::11")
@@ -56,6 +56,11 @@ def merged(running: str, text: str) -> IosDevice:
     for _ in device.merge(text):
         pass
     return device
+
+
+def confirmed(device: IosDevice) -> IosDevice:
+    """The device after what nothing names is taken away as well."""
+    return merged(device.running(), remove_unbound(device.running()))
 
 
 def test_the_lists_hold_hosts_alone_and_refuse_all_else_by_an_entry_that_counts() -> None:
@@ -107,6 +112,8 @@ def test_lists_stand_whole_before_a_line_is_bound_to_them() -> None:
 def test_what_the_device_shows_already_is_not_sent_again() -> None:
     device = merged(FRESH, render(policy(), present(FRESH, ssh=ANSWER)))
     assert render(policy(), present(device.running(), ssh=ANSWER)) == ""
+    assert render(policy(), present(device.running(), ssh=ANSWER, lines=((0, 15),))) == ""
+    assert "line vty 0 16" in render(policy(), present(device.running(), ssh=ANSWER, lines=((0, 16),)))
 
 
 def test_a_bound_list_is_never_changed_but_replaced_under_a_name_that_is_free() -> None:
@@ -114,11 +121,17 @@ def test_a_bound_list_is_never_changed_but_replaced_under_a_name_that_is_free() 
     changed = policy(*OURS[:1])
     text = render(changed, present(first))
     assert text.index("ip access-list extended OBET-MANAGEMENT-V4-2") < text.index("line vty 0 4")
-    assert text.index("line vty 5 15") < text.index("no ip access-list extended OBET-MANAGEMENT-V4\n")
+    assert "no ip" not in text, "the way back of the device needs the list that was bound"
     second = merged(first, text).running()
-    assert "OBET-MANAGEMENT-V4-2" in second
+    assert (
+        remove_unbound(second)
+        == "no ip access-list extended OBET-MANAGEMENT-V4\nno ipv6 access-list OBET-MANAGEMENT-V6\n"
+    )
     assert render(changed, present(second)) == ""
-    assert "ip access-list extended OBET-MANAGEMENT-V4\n" in render(policy(), present(second))
+    third = confirmed(IosDevice(second)).running()
+    assert render(changed, present(third)) == ""
+    assert remove_unbound(third) == ""
+    assert "ip access-list extended OBET-MANAGEMENT-V4\n" in render(policy(), present(third))
 
 
 @pytest.mark.parametrize("foreign", [" permit ip any any", " permit tcp host 203.0.113.66 any eq 22"])
@@ -126,17 +139,27 @@ def test_a_foreign_entry_in_our_list_makes_a_new_one(foreign: str) -> None:
     spoilt = merged(FRESH, render(policy(), present(FRESH))).running()
     entry = " permit tcp host 198.51.100.11 any eq 22"
     spoilt = spoilt.replace(entry, f"{foreign}\n{entry}")
-    device = merged(spoilt, render(policy(), present(spoilt)))
+    device = confirmed(merged(spoilt, render(policy(), present(spoilt))))
     assert foreign not in device.running()
     assert device.lets_in(STRANGERS[0]) == {False}
 
 
 def test_a_list_of_ours_that_something_else_names_stays() -> None:
     first = merged(FRESH, render(policy(), present(FRESH))).running()
-    used = first.replace("line vty 0 4", "interface Vlan1\n ip access-group OBET-MANAGEMENT-V4 in\nline vty 0 4")
-    text = render(policy(*OURS[:1]), present(used))
-    assert "no ip access-list extended OBET-MANAGEMENT-V4\n" not in text
-    assert "no ip access-list extended OBET-MANAGEMENT-V4\n" in render(policy(*OURS[:1]), present(first))
+    second = merged(first, render(policy(*OURS[:1]), present(first))).running()
+    gone = "no ip access-list extended OBET-MANAGEMENT-V4\n"
+    assert gone in remove_unbound(second)
+    named = "interface Vlan1\n ip access-group OBET-MANAGEMENT-V4 in\n"
+    assert gone not in remove_unbound(named + second)
+
+
+def test_a_list_that_only_a_banner_speaks_of_is_not_there() -> None:
+    """The lines would be bound to nothing, which lets everybody in."""
+    first = merged(FRESH, render(policy(), present(FRESH))).running()
+    start, end = first.index("ip access-list extended"), first.index("line vty")
+    spoken = f"banner motd ^C\n{first[start:end]}^C\n{FRESH}"
+    assert render(policy(), present(spoken)) == render(policy(), present(FRESH))
+    assert remove_unbound(spoken) == ""
 
 
 DOORS = {
@@ -186,6 +209,11 @@ def test_only_algorithms_of_today_that_the_device_offers_are_asked_for() -> None
     assert "sha1" not in text
 
 
+def test_algorithms_are_not_asked_for_where_the_device_offers_nothing_else() -> None:
+    of_today = "MAC Algorithms:hmac-sha2-256,hmac-sha2-512\nKEX Algorithms:curve25519-sha256\n"
+    assert "algorithm" not in render(policy(), present(FRESH, ssh=of_today))
+
+
 def test_a_device_that_offers_none_of_today_is_not_asked_for_them() -> None:
     assert "algorithm" not in render(policy(), present(FRESH, ssh="MAC Algorithms:hmac-sha1,hmac-sha1-96\n"))
     assert "algorithm" not in render(policy(), present(FRESH))
@@ -220,7 +248,7 @@ interface Vlan1
     device = merged(foreign + FRESH, render(policy(), present(foreign + FRESH)))
     for line in (*foreign.splitlines(), "hostname switch1", " login local"):
         assert line in device.running().splitlines()
-    after = merged(device.running(), remove(present(device.running())))
+    after = confirmed(merged(device.running(), remove(present(device.running()))))
     assert (
         after.running()
         == IosDevice(foreign + merged(FRESH, "\n".join(c for c in device.commands if "ssh" in c)).running()).running()
@@ -250,7 +278,7 @@ def test_what_cannot_be_typed_is_not_sent_back() -> None:
 
 def test_ours_goes_again_and_the_lines_name_nothing_that_is_gone() -> None:
     there = merged(FRESH, render(policy(), present(FRESH))).running()
-    device = merged(there, remove(present(there)))
+    device = confirmed(merged(there, remove(present(there))))
     assert "OBET" not in device.running()
     assert "access-class" not in device.running()
 
@@ -263,6 +291,7 @@ def test_the_customers_own_sources_come_in_before_ours_go() -> None:
         assert all(device.lets_in(stranger) == {False} for stranger in STRANGERS), line
     assert device.lets_in(own[0]) == {True}
     assert all(device.lets_in(source) == {False} for source in OURS)
+    device = confirmed(device)
     assert "OBET" not in device.running()
     assert not [found for found in prove(device.running(), own, [22]) if "port 22" in found.what]
     assert remove(present(device.running()), own) == ""
@@ -296,7 +325,7 @@ foreign_lists = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(policies, policies, foreign_lists, st.integers(0, 40))
 def test_no_moment_is_open_and_none_of_both_policies_is_shut_out(
     before: ManagementPolicy, after: ManagementPolicy, foreign: str, cut: int
@@ -317,6 +346,10 @@ def test_no_moment_is_open_and_none_of_both_policies_is_shut_out(
         assert all(again.lets_in(stranger) == {False} for stranger in STRANGERS), line
     assert all(again.lets_in(source) == {True} for source in after.sources)
     assert all(again.lets_in(source) == {False} for source in set(before.sources) - set(after.sources))
+    assert render(after, present(again.running())) == ""
+    for line in again.merge(remove_unbound(again.running())):
+        assert all(again.lets_in(stranger) == {False} for stranger in STRANGERS), line
+    assert again.running().count("access-list") == 2 + foreign.count(" OTHER")
     assert render(after, present(again.running())) == ""
     found = prove(again.running(), after.sources, [22])
     assert [finding.what for finding in found] == []
