@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obet.operations import probe_access
+from obet.operations import probe_access, probe_access_dry
 from obet.task_adapter import action
 
-ActionModule = action(probe_access, changes=False)
+ActionModule = action(probe_access, dry_run=probe_access_dry)

@@ -5,6 +5,7 @@ module: obet_probe
 short_description: Logins from every node get in, outsiders do not
 description:
   - Opens new connections to the device from every execution node and outsider of the estate, and fails on any doubt.
+  - A dry run tells of doubts and does not fail, as what would mend them was not done.
 author: The Obet team
 options:
   down:
@@ -21,6 +22,11 @@ EXAMPLES = """
 """
 
 RETURN = """
+doubts:
+  description: What is not as it must be, a line each; else than in a dry run there is none.
+  returned: success
+  type: list
+  elements: str
 outsiders:
   description: How many attempts of outsiders were refused; the device must have counted as many.
   returned: success
