@@ -259,6 +259,7 @@ class CustomerAccess(Strict, frozen=True, kw_only=True):
             raise ValueError("account: cannot be the customer's own")
 
 
+_SERVED = ("linux", "routeros", "ios")
 # What each platform must be reached by; SSH where nothing is said.
 _NEEDED: Mapping[str, Protocol] = {"routeros": "api-ssl"}
 
@@ -321,8 +322,9 @@ class Device(Strict, frozen=True, kw_only=True):
     @property
     def not_served(self) -> str:
         """Why no plan can be made for this device yet; empty where one can."""
-        if self.platform != "linux":
-            return f"{self.id}: platform {self.platform}: is not served yet, only linux is: nothing is done on it"
+        if self.platform not in _SERVED:
+            served = ", ".join(_SERVED)
+            return f"{self.id}: platform {self.platform}: is not served yet, only {served} are: nothing is done on it"
         if self.owner == "provider":
             return f"{self.id}: owner provider: is not served yet, only customers' devices are: nothing is done on it"
         if self.reach == "jump":

@@ -18,6 +18,8 @@ HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 
 # One-off work with a warranty, and the same unpaid and under a legal hold.
 WARRANTY_CUSTOMER, WARRANTY_DEVICE, HELD_DEVICE = "c-qgx2np9y3d", "d-593ccz0tsv", "d-291m8gq0b9"
+# Two network devices of the same work.
+ROUTER_DEVICE, SWITCH_DEVICE = "d-p1vd6gxw0m", "d-e9k4t2s7rb"
 # A managed service; one server of two services.
 MANAGED_CUSTOMER, MANAGED_DEVICE, SHARED_DEVICE = "c-hkqgde66rg", "d-nh4bbpheqk", "d-4jmtzhs00w"
 # One-off work without a warranty, which ends when it is paid.
@@ -32,7 +34,10 @@ SERVERS = {
     PAID_DEVICE: "server5",
     SECOND_PAID_DEVICE: "server6",
 }
+NETWORK_DEVICES = {ROUTER_DEVICE: "router1", SWITCH_DEVICE: "switch1"}
 CUSTOMERS = {
+    ROUTER_DEVICE: WARRANTY_CUSTOMER,
+    SWITCH_DEVICE: WARRANTY_CUSTOMER,
     WARRANTY_DEVICE: WARRANTY_CUSTOMER,
     HELD_DEVICE: WARRANTY_CUSTOMER,
     MANAGED_DEVICE: MANAGED_CUSTOMER,
@@ -48,10 +53,14 @@ def write(lab: Lab) -> Path:
     folder = lab.state_directory / "estate"
     shutil.copytree(EXAMPLE, folder)
     _edit(folder / "estate.yml", lambda settings: _settings(lab, settings))
-    key = " ".join(lab.customer_public_key.split()[:2])
+    access = {"account": "owner", "public_key": _key(lab.customer_public_key)}
     for device, server in SERVERS.items():
-        access = {"account": "owner", "public_key": key}
         change_device(folder, device, {"host_key": _host_key(lab, server), "customer_access": access})
+    router, switch = lab.simulator("router1"), lab.simulator("switch1")
+    pinned = {"host_key": _key(router.ssh_host_key), "certificate": router.control.state()["certificate"]}
+    change_device(folder, ROUTER_DEVICE, {**pinned, "customer_access": access})
+    access = {"account": "owner", "public_key": _key(lab.customer_rsa_public_key)}
+    change_device(folder, SWITCH_DEVICE, {"host_key": _key(switch.ssh_host_key), "customer_access": access})
     _before_it_was_over(folder)
     return folder
 
@@ -112,7 +121,12 @@ def _settings(lab: Lab, settings: dict[str, Any]) -> None:
 
 
 def _host_key(lab: Lab, machine: str) -> str:
-    return " ".join(lab.machine(machine).run(["cat", HOST_KEY]).stdout.split()[:2])
+    return _key(lab.machine(machine).run(["cat", HOST_KEY]).stdout)
+
+
+def _key(line: str) -> str:
+    """Without its comment."""
+    return " ".join(line.split()[:2])
 
 
 def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -149,8 +149,15 @@ class Lab:
     @cached_property
     def customer_public_key(self) -> str:
         """The key that the customer logs in with; its private half never leaves customer1."""
-        result = self.machine("customer1").run(["cat", f"{machine_accounts.CUSTOMER_KEY}.pub"])
-        return result.stdout.strip()
+        return self._customers_key(machine_accounts.CUSTOMER_KEY)
+
+    @cached_property
+    def customer_rsa_public_key(self) -> str:
+        """The same, for devices that take RSA keys only."""
+        return self._customers_key(machine_accounts.CUSTOMER_RSA_KEY)
+
+    def _customers_key(self, private: str) -> str:
+        return self.machine("customer1").run(["cat", f"{private}.pub"]).stdout.strip()
 
     def trust(self, machine: Machine, ca_public_key: str, principal: str) -> None:
         """Let certificates of this SSH CA forward TCP through a vantage point; the last CA given holds."""

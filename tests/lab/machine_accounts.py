@@ -17,6 +17,7 @@ SETUP_USER = "setup"
 VANTAGE_USER = "vantage"
 CUSTOMER_USER = "owner"
 CUSTOMER_KEY = f"/home/{CUSTOMER_USER}/.ssh/id_ed25519"
+CUSTOMER_RSA_KEY = f"/home/{CUSTOMER_USER}/.ssh/id_rsa"  # for devices that take no other
 CA_FILE = "/etc/ssh/vantage_ca.pub"
 PRINCIPALS_FILE = "/etc/ssh/vantage_principals"
 RELOAD_SECONDS = 10.0
@@ -59,7 +60,9 @@ def create(machine: Machine) -> Login | None:
             f"useradd --create-home --shell /bin/bash {CUSTOMER_USER}; usermod -p '*' {CUSTOMER_USER}; "
             f"install -d -m 700 -o {CUSTOMER_USER} -g {CUSTOMER_USER} /home/{CUSTOMER_USER}/.ssh; "
             f"setpriv --reuid={CUSTOMER_USER} --regid={CUSTOMER_USER} --clear-groups "
-            f"ssh-keygen -q -t ed25519 -N '' -C {CUSTOMER_USER} -f {CUSTOMER_KEY}",
+            f"ssh-keygen -q -t ed25519 -N '' -C {CUSTOMER_USER} -f {CUSTOMER_KEY}; "
+            f"setpriv --reuid={CUSTOMER_USER} --regid={CUSTOMER_USER} --clear-groups "
+            f"ssh-keygen -q -t rsa -b 2048 -N '' -C {CUSTOMER_USER} -f {CUSTOMER_RSA_KEY}",
         )
     return None
 

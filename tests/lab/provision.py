@@ -64,7 +64,7 @@ class Obet:
 
 
 # That work has not begun: Vault refuses its login yet.
-HANDED_OVER = tuple(device for device in estate.SERVERS if device != estate.HELD_DEVICE)
+HANDED_OVER = (*(device for device in estate.SERVERS if device != estate.HELD_DEVICE), *estate.NETWORK_DEVICES)
 
 
 def provision(lab: Lab, handed_over: Iterable[str] = HANDED_OVER) -> Obet:
@@ -100,7 +100,8 @@ def _seed_one_who_has_not_agreed(lab: Lab) -> None:
 
 
 def _take_login(lab: Lab, own: Obet, device: str) -> None:
-    login = lab.machine(estate.SERVERS[device]).initial_login
+    name = estate.NETWORK_DEVICES.get(device)
+    login = (lab.simulator(name) if name else lab.machine(estate.SERVERS[device])).initial_login
     own.obet("secret", "login", device, "--user", login.user, stdin=f"{login.password}\n")
 
 
