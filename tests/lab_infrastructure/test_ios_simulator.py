@@ -6,10 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import asyncssh
 import pytest
-from ios_support import READY, as_node, console, gets_in, napalm, pinned, session, told, until
+from ios_support import (
+    READY,
+    as_node,
+    console,
+    gets_in,
+    napalm,
+    pinned,
+    session,
+    system_name,
+    telnet_answers,
+    told,
+    until,
+)  # fmt: skip
 from lab.simulators.faults import FaultKind
 from napalm.base.exceptions import ConnectionException, MergeConfigException, ReplaceConfigException
 from netmiko.exceptions import NetmikoBaseException
+from pysnmp.hlapi.v3arch.asyncio import CommunityData, UsmUserData, usmAesCfb128Protocol, usmHMACSHAAuthProtocol
 from simulator_support import cabled, reaches
 
 if TYPE_CHECKING:
@@ -355,6 +368,74 @@ def test_an_snmpv3_user_is_kept_but_not_shown_in_the_configuration(switch: Simul
 
     assert "watcher" not in switch.control.state()["running"]
     assert "User name: watcher" in told(switch, "show snmp user")[0]
+
+
+def test_version_3_answers_its_user_alone_and_a_community_that_is_off_answers_nobody(switch: Simulator) -> None:
+    group = "snmp-server group readers v3 priv"
+    user = "snmp-server user watcher readers v3 auth sha Lang-genug-1 priv aes 128 Lang-genug-2"
+    switch.control.call("configure", lines=[group, user])
+    sha, aes = usmHMACSHAAuthProtocol, usmAesCfb128Protocol
+    right = UsmUserData("watcher", "Lang-genug-1", "Lang-genug-2", authProtocol=sha, privProtocol=aes)
+    wrong = UsmUserData("watcher", "Lang-genug-9", "Lang-genug-2", authProtocol=sha, privProtocol=aes)
+    clear = UsmUserData("watcher", "Lang-genug-1", authProtocol=sha)
+
+    assert system_name(switch, right) == system_name(switch, CommunityData("public")) == "switch1"
+    assert "digest" in system_name(switch, wrong)
+    assert "security level" in system_name(switch, clear)
+
+    switch.control.call("configure", lines=["no snmp-server community public"])
+
+    assert "No SNMP response" in system_name(switch, CommunityData("public"))
+    assert system_name(switch, right) == "switch1"
+
+
+def test_a_community_answers_only_the_sources_of_its_list(switch: Simulator) -> None:
+    lines = [
+        "access-list 10 permit 198.51.100.12",
+        "no snmp-server community public",
+        "snmp-server community ours RO 10",
+    ]
+    switch.control.call("configure", lines=lines)
+    assert "No SNMP response" in system_name(switch, CommunityData("ours"))
+
+    switch.control.call("configure", lines=["access-list 10 permit 198.51.100.11"])
+
+    assert system_name(switch, CommunityData("ours")) == "switch1"
+
+
+def test_telnet_takes_the_same_password_in_clear_and_no_other(switch: Simulator) -> None:
+    login = switch.initial_login
+
+    assert "Current privilege level is 15" in telnet_answers(switch, login.user, login.password)
+    assert "% Login invalid" in telnet_answers(switch, login.user, "falsch")
+
+
+def test_the_ssh_server_offers_only_the_algorithms_it_is_told(switch: Simulator) -> None:
+    def kex() -> str:
+        client = session(switch)
+        transport = client.get_transport()
+        assert transport is not None
+        cipher = str(transport.remote_cipher)
+        client.close()
+        return cipher
+
+    assert kex() != "aes256-ctr"
+
+    switch.control.call("configure", lines=["ip ssh server algorithm encryption aes256-ctr"])
+
+    assert kex() == "aes256-ctr"
+
+
+def test_with_aaa_the_lists_of_methods_decide(switch: Simulator) -> None:
+    switch.control.call("configure", lines=["aaa new-model", "aaa authentication login default group radius"])
+    assert not gets_in(switch)
+
+    switch.control.call("configure", lines=["aaa authentication login default group radius local"])
+    assert gets_in(switch)
+    assert told(switch, "show privilege") == ["Current privilege level is 1"]
+
+    switch.control.call("configure", lines=["aaa authorization exec default local"])
+    assert told(switch, "show privilege") == ["Current privilege level is 15"]
 
 
 def test_below_privilege_15_the_configuration_is_hidden_unless_the_command_is_given(switch: Simulator) -> None:

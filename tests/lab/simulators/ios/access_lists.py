@@ -217,10 +217,28 @@ class AccessList:
         word = "sequence " if self.mode == "ipv6" else ""
         return [f"{word}{number} {entry.text}" for number, entry in self.entries.items()]
 
+    def permits(self, source: str) -> bool:
+        """Whether a packet from this IPv4 address, to anywhere, would be let in; as for `nft`, empty lets all in."""
+        for entry in self.entries.values():
+            if entry.action != "remark" and _covers(entry.source.address, source):
+                return entry.action == "permit"
+        return not self.entries
+
     def nft(self) -> list[str]:
         """As rules: what is permitted returns to the calling chain, the rest is refused. An empty list permits all."""
         rules = [rule for entry in self.entries.values() if (rule := _nft(entry, self.mode))]
         return [*rules, RESET] if rules else []
+
+
+def _covers(address: str, source: str) -> bool:
+    if address == EVERYWHERE:
+        return True
+    base, _, wildcard = address.removeprefix("host ").partition(" ")
+    try:
+        bits = int(ipaddress.IPv4Address(wildcard or 0))
+        return int(ipaddress.IPv4Address(base)) | bits == int(ipaddress.IPv4Address(source)) | bits
+    except ValueError:
+        return False
 
 
 def _nft(entry: AccessEntry, mode: str) -> str:

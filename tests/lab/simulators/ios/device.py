@@ -13,7 +13,7 @@ from lab.processes import write_atomically
 from lab.simulators.device import Control, Device, Settings
 from lab.simulators.faults import FaultKind
 
-from . import actions, factory, secrets, services, shows  # noqa: F401 - two of them register commands
+from . import actions, factory, monitoring, secrets, services, shows  # noqa: F401 - two of them register commands
 from .archive import Archive
 from .flash import CAPACITY, RUNNING, STARTUP, FileError, Flash
 from .listeners import Listeners
@@ -235,7 +235,7 @@ class Simulated(Device):
 
     def _hidden(self, line: str, negated: bool) -> str:
         if line.startswith("snmp-server user "):
-            return self._snmp_user(line.split()[2:], negated=negated)
+            return monitoring.user(self, line.split()[2:], negated=negated)
         words = line.split()
         if words[2:3] == ["zeroize"]:
             self._key_file.unlink(missing_ok=True)
@@ -246,19 +246,9 @@ class Simulated(Device):
         self.make_key(int(found[1]))
         return f"% The key modulus size is {found[1]} bits\n% Generating {found[1]} bit RSA keys, keys will be non-exportable...\n[OK]"  # noqa: E501
 
-    def _snmp_user(self, words: list[str], *, negated: bool) -> str:
-        if negated:
-            self.snmp_users.pop(words[0], None)
-            return ""
-        if len(words) < 3 or words[2] not in ("v3", "v1", "v2c"):
-            raise LineError("% Incomplete command.")
-        text = " ".join(words[3:])
-        auth, priv = re.search(r"auth (\S+) (\S+)", text), re.search(r"priv (\S+(?: \d+)?) (\S+)", text)
-        self.snmp_users[words[0]] = {
-            "group": words[1], "auth": auth[1].upper() if auth else "None", "priv": priv[1].upper() if priv else "None",
-            "auth_secret": auth[2] if auth else "", "priv_secret": priv[2] if priv else "",
-        }  # fmt: skip
-        return ""
+    def snmp(self, datagram: bytes, source: str) -> bytes | None:
+        """What the SNMP agent answers."""
+        return monitoring.answer(self, datagram, source)
 
     def controls(self) -> Mapping[str, Control]:
         """At the console, without a login: `configure` takes lines, `save` keeps them, `restore` is factory's state."""
