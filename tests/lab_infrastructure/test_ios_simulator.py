@@ -239,6 +239,39 @@ def test_in_a_vrf_an_access_class_without_vrf_also_refuses_all(switch: Simulator
     assert reaches(switch, "node1", switch.ipv4, 22)
 
 
+def test_a_list_on_the_interface_filters_all_packets_and_cuts_what_is_there(switch: Simulator) -> None:
+    held = session(switch, "node2")
+    lines = ["ip access-list extended EDGE", " permit tcp host 198.51.100.11 any", "ipv6 access-list EDGE6",
+             " permit tcp host 2001:db8:51::11 any", "interface Vlan1", " ip access-group EDGE in",
+             " ipv6 traffic-filter EDGE6 in"]  # fmt: skip
+    switch.control.call("configure", lines=lines)
+
+    for address in (switch.ipv4, switch.ipv6):
+        assert reaches(switch, "node1", address, 22)
+        assert not any(reaches(switch, host, address, port) for host in OTHERS for port in (22, 80))
+    held_channel = held.get_transport()
+    assert held_channel is not None
+    denied = switch.control.state()["denied"]
+    held_channel.send_ignore()
+    assert until(lambda: switch.control.state()["denied"] > denied)
+    held_channel.close()
+
+
+def test_removing_a_user_asks_first(switch: Simulator) -> None:
+    switch.control.call("configure", lines=["username gone privilege 15 secret Bald-nicht-mehr-1"])
+
+    def remove() -> str:
+        with console(switch) as connection:
+            connection.config_mode()
+            asked = connection.send_command_timing("no username gone", strip_prompt=False)
+            connection.send_command_timing("\n", strip_prompt=False)
+            return str(asked)
+
+    assert "[confirm]" in as_node(switch, remove)
+    assert not gets_in(switch, user="gone", password="Bald-nicht-mehr-1")
+    assert "username gone" not in switch.control.state()["running"]
+
+
 def test_services_that_are_off_listen_no_more(switch: Simulator) -> None:
     ports = (23, 80, 443, 7, 79)
     switch.control.call("configure", lines=["service tcp-small-servers", "ip finger"])
