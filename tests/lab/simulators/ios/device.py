@@ -47,6 +47,7 @@ class Simulated(Device):
         self.engine_id = secrets.engine_id()
         self._startup = self.directory / "startup-config"
         self._private = self.directory / "private-config.json"
+        self._made = self.directory / "made"  # it has been started before
         self._key_file = self.directory / "ssh_host_rsa_key"
         self._listeners = Listeners(self)
         self._changed_by = ""
@@ -84,9 +85,9 @@ class Simulated(Device):
         if self._private.exists():
             private = json.loads(self._private.read_text(encoding="utf-8"))
             self.snmp_users, self.engine_id = private["snmp_users"], private["engine_id"]
-        elif not self._key_file.exists():
+        if not self._made.exists():
             self._first_start()
-        if self._startup.exists():
+        elif self._startup.exists():
             self.config.load(self._startup.read_bytes().decode(LATIN).splitlines())
 
     def _first_start(self) -> None:
@@ -97,6 +98,7 @@ class Simulated(Device):
         self.config.load(factory.configuration(own.name, own.user, own.password_hash, own.addresses))
         self.config.load(own.options.get("lines", []))
         self.save(own.user)
+        self._made.touch()
 
     async def open_services(self) -> None:
         """Enforce the running configuration and listen where it says."""
