@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 from lab import network
-from lab.simulators.process import Simulator
+from lab.simulators.simulator import Simulator
 from lab.topology import namespace
 from napalm.ios import IOSDriver
 from netmiko import ConnectHandler

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lab import network, state, this_host
 from lab.processes import Process
-from lab.simulators.process import Simulator
+from lab.simulators.simulator import Simulator
 from lab.state import State
 from lab.topology import PLACES, SIMULATED, namespace
 

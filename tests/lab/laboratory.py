@@ -18,7 +18,7 @@ from .hosts import Host, Node
 from .machine import Machine
 from .machine_accounts import Login
 from .processes import Process, spawn, write_atomically
-from .simulators.process import Simulator
+from .simulators.simulator import Simulator
 from .state import State
 from .topology import MACHINES, NODE1, PLACES, SIMULATED, SIMULATORS
 from .vault_binary import ensure_vault

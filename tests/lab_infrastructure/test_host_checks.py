@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,3 +128,10 @@ def test_a_failed_build_says_its_last_line_and_where_the_rest_is(tmp_path: Path)
 
     with pytest.raises(LabError, match=f"making it: failed: it broke .all of it: {log}"):
         this_host.build(["/bin/sh", "-c", "echo first; echo it broke; exit 1"], "making it", log, cwd=tmp_path)
+
+
+def test_the_lab_is_made_with_pythons_standard_library_only() -> None:
+    environment = {"PYTHONPATH": str(this_host.CHECKOUT / "tests")}
+    made = subprocess.run([sys.executable, "-S", "-c", "import lab"], env=environment, capture_output=True, check=False)
+
+    assert made.stderr == b""

@@ -28,7 +28,7 @@ from simulator_support import cabled, reaches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lab.simulators.process import Simulator
+    from lab.simulators.simulator import Simulator
 
 ONLY_NODE1 = [
     "ip access-list extended OBET-MANAGEMENT-V4",

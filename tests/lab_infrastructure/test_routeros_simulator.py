@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+import subprocess
+import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,10 @@ import asyncssh
 import librouteros
 import pytest
 from lab import LabError, network
+from lab.simulators.control import Control
 from lab.simulators.faults import FaultKind
-from lab.simulators.users import digest
+from lab.simulators.settings import Settings
+from lab.simulators.users import digest, hash_password
 from lab.topology import namespace
 from librouteros.exceptions import LibRouterosError, MultiTrapError, TrapError
 from napalm.base.exceptions import ConnectionException, MergeConfigException
@@ -23,8 +27,9 @@ from simulator_support import at, cabled, reaches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from lab.simulators.process import Simulator
+    from lab.simulators.simulator import Simulator
 
 TLS_API = 8729
 IDENTITY = "/system identity\nset name={}\n"
@@ -42,6 +47,41 @@ add chain=obet-management src-address=2001:db8:51::11
 add action=drop chain=obet-management
 """
 LOCKED_OUT = "/ip firewall filter add chain=input action=drop protocol=tcp dst-port=8729 src-address=198.51.100.11\n"
+
+
+# Much like what RouterOS sets up by itself.
+USUAL = """\
+/interface list
+add name=WAN
+add name=LAN
+/interface list member
+add interface={} list=LAN
+add interface={} list=WAN
+/ip firewall filter
+add action=accept chain=input comment="established" connection-state=established,related,untracked
+add action=drop chain=input comment="invalid" connection-state=invalid
+add action=accept chain=input comment="ICMP" protocol=icmp
+add action=accept chain=input dst-address=127.0.0.1
+add action=drop chain=input comment="not LAN" in-interface-list=!LAN
+add action=fasttrack-connection chain=forward connection-state=established,related hw-offload=yes
+add action=drop chain=forward connection-nat-state=!dstnat connection-state=new in-interface-list=WAN
+/ipv6 firewall address-list
+add address=::/128 list=bad
+add address=::1/128 list=bad
+add address=2001:db8::/48 list=bad
+/ipv6 firewall filter
+add action=accept chain=input connection-state=established,related,untracked
+add action=drop chain=input connection-state=invalid
+add action=accept chain=input protocol=icmpv6
+add action=accept chain=input dst-port=33434-33534 protocol=udp
+add action=accept chain=input dst-port=546 protocol=udp src-address=fe80::/10
+add action=accept chain=input dst-port=500,4500 protocol=udp
+add action=accept chain=input protocol=ipsec-ah
+add action=accept chain=input ipsec-policy=in,ipsec
+add action=drop chain=input src-address-list=bad
+add action=drop chain=input hop-limit=equal:1 protocol=tcp
+add action=drop chain=input in-interface-list=!LAN
+"""
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +176,16 @@ def test_another_certificate_is_refused_before_anything_is_sent(router: Simulato
     assert router.control.offered() == []
     router.control.clear()
     assert driven(router, lambda driver: driver.get_facts(), certificate=pinned)["vendor"] == "MikroTik"
+
+
+def test_a_service_without_a_certificate_lets_no_tls_client_in(router: Simulator) -> None:
+    pinned = router.control.state()["certificate"]
+    run(router, "/ip service set api-ssl certificate=none")
+
+    with pytest.raises(ConnectionException, match="SSL"):
+        driven(router, lambda driver: driver.get_facts(), certificate=pinned)
+
+    assert router.control.offered() == []
 
 
 def test_another_host_key_is_refused_before_anything_is_sent(router: Simulator) -> None:
@@ -291,6 +341,22 @@ def test_a_rule_matches_what_routeros_says_it_matches(router: Simulator, rule: s
     run(router, f"/ip firewall filter add chain=input {rule}")
 
     assert reaches(router, "node1", router.ipv4, TLS_API) is reached
+
+
+@pytest.mark.parametrize("family", BOTH)
+def test_the_usual_firewall_lets_the_inside_in_and_not_the_outside(router: Simulator, family: str) -> None:
+    run(router, USUAL.format("ether1", "ether2"))
+    assert reaches(router, "outsider1", getattr(router, family), TLS_API)
+
+    router.control.call("factory")
+    run(router, USUAL.format("ether2", "ether1"))
+    assert not reaches(router, "outsider1", getattr(router, family), TLS_API)
+
+
+def test_a_rule_that_cannot_be_compared_matches_nothing(router: Simulator) -> None:
+    run(router, "/ip firewall filter add chain=input action=drop limit=1,5:packet")
+
+    assert reaches(router, "node1", router.ipv4, TLS_API)
 
 
 def test_rules_are_asked_in_their_order_and_can_be_put_before_others(router: Simulator) -> None:
@@ -671,6 +737,73 @@ def test_a_configuration_of_thousands_of_lines_goes_in_and_comes_out(router: Sim
 
     configuration = driven(router, lambda driver: driver.get_config()["running"])
     assert configuration.count("/ip firewall address-list add address=203.0.113.") == 3000
+
+
+def test_an_export_breaks_lines_where_routeros_does(router: Simulator) -> None:
+    run(router, '/system scheduler add name=Log interval=5s on-event="/system script run Log_LTE_Stats"')
+    run(router, "/user group add name=junior policy=read,test,winbox,password")
+    run(router, "/ip firewall filter add action=accept chain=input dst-port=161 protocol=udp src-address=192.0.2.0/24")
+
+    said = over_ssh(router, "/export").replace("\r\n", "\n")
+
+    assert (
+        """\
+add interval=5s name=Log on-event="/system script run Log_LTE_Stats" policy=\\
+    ftp,reboot,read,write,policy,test,password,sniff,sensitive,romon \\
+    start-date="""
+        in said
+    )
+    assert (
+        """\
+add name=junior policy="read,test,winbox,password,!local,!telnet,!ssh,!ftp,!re\\
+    boot,!write,!policy,!web,!sniff,!sensitive,!api,!romon,!rest-api"
+"""
+        in said
+    )
+    assert (
+        """\
+add action=accept chain=input dst-port=161 protocol=udp src-address=\\
+    192.0.2.0/24
+"""
+        in said
+    )
+
+
+def test_nobody_gets_more_rights_by_way_of_the_scheduler(router: Simulator) -> None:
+    run(router, "/user group add name=half policy=read,write,api,test; /user add name=h group=half password=secret")
+    half = api(router, "h", "secret")
+
+    with pytest.raises(TrapError, match="not have enough rights"):
+        tuple(half("/system/scheduler/add", name="x", interval="1m", policy="policy,write"))
+    tuple(half("/system/scheduler/add", name="x", interval="1m", **{"on-event": "/user add name=y group=full"}))
+    router.control.advance(61)
+    router.control.settled()
+
+    assert "failed" in router.control.state()["log"][-1]["message"]
+
+
+def test_many_devices_share_a_process_and_each_has_rules_of_its_own(router: Simulator, tmp_path: Path) -> None:
+    paths, controls = [], []
+    for number in (1, 2):
+        folder = tmp_path / f"many{number}"
+        folder.mkdir()
+        controls.append(Control(folder))
+        address, hashed = f"127.0.0.1{number}", hash_password("secret")
+        settings = Settings(f"many{number}", "routeros", str(folder), [address], "admin", hashed, shared=True)
+        paths.append(str(settings.save()))
+    place = namespace(router.lab, "server1")
+    command = ["nsenter", f"--net={network.NAMESPACES / place}", sys.executable, "-m", "lab.simulators.process", *paths]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=router.environment(), text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            controls[0].call("script", source="/ip firewall filter add chain=input action=drop")
+
+            with pytest.raises(OSError, match="timed out"):
+                network.connect(place, "127.0.0.11", TLS_API, 0.5)
+            network.connect(place, "127.0.0.12", TLS_API, 0.5).close()
+        finally:
+            process.terminate()
 
 
 def test_the_control_refuses_what_it_does_not_know(router: Simulator) -> None:

@@ -7,11 +7,9 @@ runs in one event loop; many devices may share it.
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,44 +19,13 @@ from .. import network
 from ..processes import write_atomically
 from .enforcement import Enforcement
 from .faults import FaultKind, Faults
+from .settings import Settings
 from .timers import Timers
 from .users import Users
 
+__all__ = ["Control", "Device", "Settings"]
+
 Control = Callable[..., Awaitable[Any]]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a device is made from. It holds no secret: the first user's password only as a hash.
-
-    `namespace`: a name as `ip netns` shows it; None: the process's own. `ports`: by service name, where they differ
-    from the platform's own. `shared`: other devices live in the same namespace, so rules hold for `addresses` only.
-    `options`: the platform's own.
-    """
-
-    name: str
-    platform: str
-    directory: str
-    addresses: list[str]
-    user: str
-    password_hash: str
-    namespace: str | None = None
-    shared: bool = False
-    enforced: bool = True
-    time_scale: float = 1.0
-    ports: dict[str, int] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def save(self) -> Path:
-        """Into the device's folder, which must exist, for the process that will be it."""
-        path = Path(self.directory) / "settings.json"
-        write_atomically(path, json.dumps(asdict(self)))
-        return path
-
-    @classmethod
-    def read(cls, path: Path) -> Settings:
-        """What `save` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 class Device(ABC):
@@ -167,9 +134,13 @@ class Device(ABC):
         return listeners
 
     def host_key(self) -> asyncssh.SSHKey:
-        """The device's SSH host key, made once and kept; under the fault HOST_KEY a fresh one, like an impostor's."""
+        """What an SSH client is shown: under the fault HOST_KEY a fresh key, like an impostor's."""
         if self.faults.active(FaultKind.HOST_KEY):
             return asyncssh.generate_private_key("ssh-ed25519")
+        return self.own_host_key()
+
+    def own_host_key(self) -> asyncssh.SSHKey:
+        """The device's SSH host key, made once and kept."""
         path = self.directory / "ssh_host_ed25519_key"
         if not path.exists():
             write_atomically(path, asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode())

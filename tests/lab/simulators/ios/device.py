@@ -17,13 +17,12 @@ from . import actions, factory, monitoring, secrets, services, shows  # noqa: F4
 from .archive import Archive
 from .flash import CAPACITY, RUNNING, STARTUP, FileError, Flash
 from .listeners import Listeners
-from .logins import Logins, hash_password
+from .logins import Logins
 from .tree import LineError, Tree
 
 if TYPE_CHECKING:
     from .console import Console
 
-__all__ = ["Simulated", "hash_password"]
 MINUTE = 60.0
 MODULUS = 2048
 LATIN = "latin-1"

@@ -9,18 +9,13 @@ import asyncssh
 
 from lab.simulators.users import Offered, Users, digest
 
-from . import secrets, services, users_lines
+from . import services, users_lines
 
 if TYPE_CHECKING:
     from .device import Simulated
 
 FULL = 15
 LOCAL = ("local", "local-case")
-
-
-def hash_password(password: str) -> str:
-    """As the configuration keeps a new user's secret."""
-    return f"9 {secrets.hashed(password, 9)}"
 
 
 class Logins(Users):

@@ -114,7 +114,7 @@ class Session:
 
     async def _command(self, words: list[str]) -> None:
         tag = next((word[5:] for word in words if word.startswith(".tag=")), "")
-        line = words[0]
+        line = words[0] if words[0] == "/login" else " ".join(words)
         faults = self.router.faults
         try:
             self.writer.write(await faults.before(line))

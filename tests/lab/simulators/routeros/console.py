@@ -69,6 +69,7 @@ async def session(router: Simulated, process: asyncssh.SSHServerProcess[str]) ->
     address = str(process.get_extra_info("peername")[0])
     caller = router.accounts.caller(user, "ssh", address)
     router.active.append(caller)
+    router.note("info", f"user {user} logged in from {address} via ssh")
     try:
         if process.command is not None:
             await _line(router, caller, process, process.command, "")

@@ -15,6 +15,7 @@ from typing import Any
 
 import asyncssh
 
+from ...errors import LabError
 from ...processes import write_atomically
 from ..device import Control, Device, Settings
 from ..ssh import SshServer
@@ -142,7 +143,10 @@ class Simulated(Device):
 
     def _enforce(self) -> None:
         if self.enforcement:
-            self.enforcement.apply(translated(self.configuration, self.services.wanted()))
+            try:
+                self.enforcement.apply(translated(self.configuration, self.services.wanted()))
+            except LabError as error:
+                raise RouterError(f"simulator: {error}") from error
 
     def _sftp(self, channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
         return asyncssh.SFTPServer(channel, chroot=str(self.files.root).encode())
@@ -279,7 +283,7 @@ class Simulated(Device):
     def state(self) -> dict[str, Any]:
         """As the other devices tell it, and the certificate of the API."""
         held = self.configuration.named("certificate", CERTIFICATE)
-        key = self.host_key().export_public_key().decode().split()[:2]
+        key = self.own_host_key().export_public_key().decode().split()[:2]
         return {
             "running": exported(self.configuration, Style(show_sensitive=True), self.header()),
             "ssh_host_key": " ".join(key),

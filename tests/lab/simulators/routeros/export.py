@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from .configuration import Configuration, Row
 from .menus import MENUS, Menu, Reference, Shape
 
-WIDTH = 79  # of a line with its backslash
+ROOM = 77  # of a line up to a word's end
+WIDTH = 79  # of a line that breaks inside a word, with its backslash
 INDENT = "    "
 PLAIN = re.compile(r"[A-Za-z0-9_.,:/@*+%!<>~^-]+")
 ESCAPES = {'"': '\\"', "\\": "\\\\", "$": "\\$", "\r": "\\r", "\n": "\\n", "\t": "\\t"}
@@ -46,25 +47,20 @@ def quoted(value: str) -> str:
 def wrapped(words: list[tuple[str, str]]) -> str:
     """A command over as many lines as it needs; each word is what comes before the `=` (or all of it) and a value."""
     lines, line = [], ""
-    for index, (name, value) in enumerate(words):
-        gap, last = " " if line.strip() else "", index == len(words) - 1
+    for name, value in words:
+        gap = " " if line.strip() else ""
         shown = quoted(value) if name.endswith("=") else value
-        room = WIDTH if last else WIDTH - 2
-        if len(line) + len(gap + name + shown) <= room:
-            line += gap + name + shown
-            continue
-        if len(line) + len(gap + name) > WIDTH - 1:
+        if len(line + gap + name + shown) > ROOM and len(line + gap + name) > ROOM:
             lines.append(f"{line}{gap}\\")
             line, gap = INDENT, ""
-            if len(line + name + shown) <= room:
-                line += name + shown
-                continue
-        if len(INDENT + shown) <= room:
+        if len(line + gap + name + shown) <= ROOM:
+            line += gap + name + shown
+        elif len(INDENT + shown) <= ROOM:
             lines.append(f"{line}{gap}{name}\\")
             line = INDENT + shown
-            continue
-        *full, line = _broken(f'{line}{gap}{name}"', value)
-        lines += full
+        else:
+            *full, line = _broken(f'{line}{gap}{name}"', value)
+            lines += full
     return "\n".join([*lines, line])
 
 

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 
 from ..enforcement import DROP, RESET, merged, rule
 from .configuration import Configuration, Row
+from .menus import NOT_COMPARED
 
 ACCEPTED = "goto services"
 FAMILY = {4: ("ip", "ip"), 6: ("ipv6", "ip6")}
 STREAMS = ("tcp", "udp")
+NEVER = {*NOT_COMPARED, "out-interface", "out-interface-list"}  # nothing that comes in goes out
 NUMBERED = {"icmpv6": "ipv6-icmp", "ipsec-esp": "esp", "ipsec-ah": "ah"}
 Rules = Mapping[str, list[str]]
 
@@ -139,8 +141,15 @@ def _of_the_connection(values: Mapping[str, str]) -> Iterator[list[str]]:
         yield [""] if value.startswith("!") else []
     if value := values.get("ipsec-policy"):
         yield [""] if value == "in,none" else []
-    if "out-interface" in values or "out-interface-list" in values:
-        yield []  # nothing that comes in goes out
+    if value := values.get("hop-limit"):
+        how, _, count = value.partition(":")
+        compared = {"equal": "", "not-equal": "!= ", "less-than": "< ", "greater-than": "> "}[how]
+        yield [f"ip6 hoplimit {compared}{count}", f"ip ttl {compared}{count}"]
+    for way, suffix in (("src", "saddr"), ("dst", "daddr")):
+        if value := values.get(f"{way}-address-type"):
+            yield [f"fib {suffix} type {_not(value)}{{ {', '.join(value.lstrip('!').split(','))} }}"]
+    if not values.keys().isdisjoint(NEVER):
+        yield []
 
 
 def _ports(value: str) -> str:

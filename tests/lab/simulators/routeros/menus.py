@@ -18,6 +18,21 @@ WRITE = "local,telnet,ssh,reboot,read,write,test,winbox,password,web,sniff,sensi
 FULL = ",".join(POLICIES)
 JOB_POLICY = "ftp,reboot,read,write,policy,test,password,sniff,sensitive,romon"
 ANY = "0.0.0.0"  # noqa: S104 - nothing binds: the router's word for any address, or none
+# Matchers that a rule may have and this router does not know how to compare: such a rule matches nothing here.
+NOT_COMPARED = (
+    *(
+        "connection-bytes",
+        "connection-limit",
+        "connection-mark",
+        "connection-rate",
+        "content",
+        "dscp",
+        "dst-limit",
+        "icmp-options",
+    ),
+    *("ipv4-options", "layer7-protocol", "limit", "nth", "packet-mark", "packet-size", "psd", "random", "routing-mark"),
+    *("src-mac-address", "tcp-flags", "tcp-mss", "time", "tls-host", "ttl"),
+)
 TOPICS = (
     *("info", "error", "warning", "critical", "debug", "system", "account", "firewall", "interface", "script"),
     *("dhcp", "dns", "ssh", "snmp", "radius", "certificate", "async", "packet", "raw", "route", "ipsec", "wireguard"),
@@ -77,7 +92,8 @@ COMMON = {"comment": COMMENT, "disabled": DISABLED}
 def _filter(version: int) -> Menu:
     net, icmp = values.matched(version), "icmp-admin-prohibited" if version == 6 else "icmp-network-unreachable"
     rejects = (icmp, "icmp-host-prohibited", "icmp-port-unreachable", "icmp-address-unreachable", "tcp-reset")
-    actions = ("accept", "drop", "reject", "tarpit", "jump", "return", "passthrough", "log", "fasttrack-connection")
+    actions = ("accept", "drop", "reject", "tarpit", "jump", "return", "passthrough", "log", "fasttrack-connection",
+               "add-src-to-address-list", "add-dst-to-address-list")  # fmt: skip
     return Menu(
         {
             **COMMON,
@@ -98,6 +114,13 @@ def _filter(version: int) -> Menu:
             "connection-state": _p(some_of("established", "related", "new", "invalid", "untracked")),
             "connection-nat-state": _p(some_of("srcnat", "dstnat")),
             "ipsec-policy": _p(one_of("in,ipsec", "in,none", "out,ipsec", "out,none")),
+            "hop-limit": _p(values.hop_limit),
+            "src-address-type": _p(some_of("unicast", "local", "broadcast", "multicast")),
+            "dst-address-type": _p(some_of("unicast", "local", "broadcast", "multicast")),
+            **dict.fromkeys(NOT_COMPARED, _p()),
+            "hw-offload": _p(switch),
+            "address-list": _p(),
+            "address-list-timeout": _p(text, "none-dynamic"),
             "jump-target": _p(),
             "reject-with": _p(one_of(*rejects), icmp),
             "log": _p(switch, "no"),
@@ -311,7 +334,7 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
             "name": _p(),
             "interval": _p(values.duration, "0s"),
             "on-event": _p(text, ""),
-            "policy": _p(some_of(*POLICIES), JOB_POLICY),
+            "policy": _p(some_of(*POLICIES)),
             "start-date": _p(),
             "start-time": _p(),
         },
@@ -323,8 +346,8 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
             "comment": COMMENT,
             "name": _p(),
             "owner": _p(),
-            "policy": _p(some_of(*POLICIES), JOB_POLICY),
-            "dont-require-permissions": _p(switch, "no"),
+            "policy": _p(some_of(*POLICIES)),
+            "dont-require-permissions": _p(switch),
             "source": _p(text, ""),
         },
         required=("name",),

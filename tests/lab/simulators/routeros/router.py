@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import certificates
 from .configuration import Row
 from .errors import RouterError
-from .menus import MENUS, Shape
+from .menus import JOB_POLICY, MENUS, Shape
 from .requests import Answer, Caller, Request, matching
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ def _add(router: Simulated, caller: Caller, request: Request) -> Row:
     if path == "system/scheduler":
         router.scheduler.check(caller, given)
         now = router.timers.now
-        given = {"start-date": f"{now:%Y-%m-%d}", "start-time": f"{now:%H:%M:%S}"} | given
+        given = {"start-date": f"{now:%Y-%m-%d}", "start-time": f"{now:%H:%M:%S}", "policy": _own(caller)} | given
     if path == "system/script":
-        given = {"owner": caller.user} | given
+        given = {"owner": caller.user, "policy": _own(caller), "dont-require-permissions": "no"} | given
     if path == "user" and configuration.named("user/group", given.get("group", "")) is None:
         raise RouterError("input does not match any value of group", 1)
     if path == "user/ssh-keys":
@@ -156,6 +156,11 @@ def _set(router: Simulated, caller: Caller, path: str, rows: Sequence[Row], give
     router.configuration.set(path, rows, given)
     for row in rows if password is not None else []:
         router.accounts.set_password(row, password or "")
+
+
+def _own(caller: Caller) -> str:
+    """The policy of a job that says none: what is usual, as far as whoever makes it has it himself."""
+    return ",".join(name for name in JOB_POLICY.split(",") if name in caller.policies)
 
 
 def whole_policy(policy: str) -> str:

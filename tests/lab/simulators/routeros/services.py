@@ -23,6 +23,7 @@ class Services:
         """None listens before `follow`."""
         self._router = router
         self._servers: dict[str, tuple[int, list[asyncio.Server]]] = {}
+        self._known: tuple[str, ssl.SSLContext] | None = None  # the certificate and key that were last shown
 
     @property
     def listening(self) -> dict[str, int]:
@@ -79,19 +80,22 @@ class Services:
 
     def _tls_now(self, service: str) -> ssl.SSLContext:
         router, configuration = self._router, self._router.configuration
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         name = configuration.value("ip/service", configuration.find("ip/service", service), "certificate") or ""
         held = configuration.named("certificate", name)
         if router.faults.active(FaultKind.CERTIFICATE):
             other = certificates.self_signed(router.settings.name, router.settings.addresses)
-            pem = other.certificate + other.key
-        elif held and held.hidden:
-            pem = held.hidden["pem"] + held.hidden["key"]
-        else:
-            context.maximum_version = ssl.TLSVersion.TLSv1_2
-            context.set_ciphers("AECDH-AES256-SHA:@SECLEVEL=0")  # anonymous, as the router without a certificate
+            return self._context(other.certificate + other.key)
+        pem = held.hidden["pem"] + held.hidden["key"] if held and held.hidden else ""
+        if self._known is None or self._known[0] != pem:
+            self._known = pem, self._context(pem)
+        return self._known[1]
+
+    def _context(self, pem: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if not pem:
             return context
-        together = router.directory / "tls.pem"
+        together = self._router.directory / "tls.pem"
         write_atomically(together, pem)
         context.load_cert_chain(together)
+        together.unlink()
         return context

@@ -12,6 +12,7 @@ UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.
 DURATION = re.compile(r"(\d+)(ms|[wdhms])")
 CLOCK = re.compile(r"(?:(\d+)d ?)?(\d{1,2}):(\d{2})(?::(\d{2}))?")
 PORTS = re.compile(r"!?\d+(-\d+)?(,\d+(-\d+)?)*")
+HOPS = re.compile(r"(equal|not-equal|less-than|greater-than):\d+")
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "gre": 47, "ospf": 89, "ipsec-esp": 50, "ipsec-ah": 51}
 
 
@@ -69,6 +70,13 @@ def protocol(value: str) -> str:
     """A name or a number, perhaps after an exclamation mark."""
     name = value.lstrip("!")
     if name not in PROTOCOLS and not (name.isdigit() and int(name) < 256):
+        raise ValueError(value)
+    return value
+
+
+def hop_limit(value: str) -> str:
+    """How far a packet may still go, compared: equal:1."""
+    if not HOPS.fullmatch(value):
         raise ValueError(value)
     return value
 
