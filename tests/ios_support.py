@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
+import hashlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paramiko
@@ -35,10 +34,10 @@ PATIENCE = 15.0
 
 
 def pinned(device: Simulator, key: str = "") -> str:
-    """A file of known hosts with this key, the device's own unless said otherwise."""
-    path = Path(tempfile.mkdtemp()) / "known_hosts"
-    lines = (f"{address} {key or device.ssh_host_key}\n" for address in (device.ipv4, device.ipv6))
-    path.write_text("".join(lines), encoding="utf-8")
+    """A file of known hosts with this key, the device's own unless said otherwise; it goes with the device."""
+    known = key or device.ssh_host_key
+    path = device.directory / f"known_hosts_{hashlib.sha256(known.encode()).hexdigest()[:12]}"
+    path.write_text("".join(f"{address} {known}\n" for address in (device.ipv4, device.ipv6)), encoding="utf-8")
     return str(path)
 
 
