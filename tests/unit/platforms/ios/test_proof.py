@@ -103,6 +103,7 @@ LOOSER = {
     "everybody by all ports but one": (entry("permit tcp any any neq www"), ALL4),
     "everybody by one of several ports": (entry("permit tcp any any eq www 22 443"), ALL4),
     "a port of a name that is not known": (entry("permit tcp any any eq unheard-of"), ALL4),
+    "a port of a name that is not known among others": (entry("permit tcp any any eq telnet unheard-of"), ALL4),
     "a source port": (entry("permit tcp any eq 22 any"), ALL4),
     "established": (entry("permit tcp any any established"), ALL4),
     "a time": (entry("permit tcp any any eq 22 time-range NIGHT"), ALL4),
@@ -190,6 +191,14 @@ STRICTER = {
     "a standard list whose numbers say another order": (
         bound_to("ip access-list standard DOOR", " 20 permit 198.51.100.11", " 10 deny any"),
         "may refuse 198.51.100.11-198.51.100.12: line vty 0 4",
+    ),
+    "a permit that is perhaps, and logs": (
+        instead(ENTRY, ENTRY.rstrip() + " log time-range DAY\n"),
+        "may refuse 198.51.100.11",
+    ),
+    "through a VRF": (
+        also("vrf definition Mgmt").replace(" in vrf-also", " in"),
+        "may refuse 198.51.100.11-198.51.100.12",
     ),
     "no line that takes SSH": (instead("transport input ssh", "transport input none"), "nothing takes SSH there"),
     "a wildcard that is taken as larger": (entry("deny ip 0.0.0.0 213.85.85.85 any"), "may refuse 198.51.100.11"),
