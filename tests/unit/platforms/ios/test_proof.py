@@ -144,6 +144,14 @@ LOOSER = {
     "one range of lines without a list": (first_lines(BOUND, ""), "line vty 0 4: no `access-class`"),
     "one range of lines without a list of IPv6": (first_lines(BOUND6, ""), "line vty 0 4: no `ipv6 access-class`"),
     "more lines than we bound": (before("!\nend\n", "line vty 16 31\n transport input ssh\n"), "line vty 16 31: no"),
+    "lines that do not say what they take": (
+        before("!\nend\n", "line vty 16 31\n"),
+        "line vty 16 31: no `access-class`",
+    ),
+    "lines that take everything": (
+        before("!\nend\n", "line vty 16 31\n transport input all\n"),
+        "line vty 16 31: no `access-class`",
+    ),
     "a list that is bound outwards": (first_lines(BOUND, " access-class OBET-MANAGEMENT-V4 out\n"), ALL4),
     "a list of one VRF": (
         first_lines(BOUND, BOUND + " access-class OBET-MANAGEMENT-V4 in vrfname Mgmt\n"),
