@@ -22,9 +22,11 @@ from obet import cli
 from obet.errors import ObetError
 
 WARRANTY_DEVICE, HELD_DEVICE, UNAGREED_DEVICE = "d-593ccz0tsv", "d-291m8gq0b9", "d-jscb00nk6m"
+# With a router and a switch of the same work.
+WARRANTY_DEVICES = (WARRANTY_DEVICE, "d-p1vd6gxw0m", "d-e9k4t2s7rb")
 MANAGED_DEVICE, SHARED_DEVICE = "d-nh4bbpheqk", "d-4jmtzhs00w"
 PAID_DEVICES = {"d-skqf5xe0yz", "d-a8gfp81xga"}
-DEVICES = {WARRANTY_DEVICE, HELD_DEVICE, UNAGREED_DEVICE, MANAGED_DEVICE, SHARED_DEVICE} | PAID_DEVICES
+DEVICES = {*WARRANTY_DEVICES, HELD_DEVICE, UNAGREED_DEVICE, MANAGED_DEVICE, SHARED_DEVICE} | PAID_DEVICES
 DURING, AFTER, LONG_AFTER = "2027-06-01", "2028-02-01", "2029-01-01"
 
 
@@ -123,13 +125,13 @@ def test_due_shows_technical_before_the_end_of_the_warranty_ending_after_and_not
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     managed = {(device, "technical") for device in (MANAGED_DEVICE, SHARED_DEVICE)}
-    assert due(capsys, DURING) == {(WARRANTY_DEVICE, "technical")} | managed
-    assert due(capsys, AFTER) == {(WARRANTY_DEVICE, "ending")} | managed
+    assert due(capsys, DURING) == {(device, "technical") for device in WARRANTY_DEVICES} | managed
+    assert due(capsys, AFTER) == {(device, "ending") for device in WARRANTY_DEVICES} | managed
     assert due(capsys, LONG_AFTER) == managed
 
 
 def test_due_of_the_example_shows_each_of_its_endings(capsys: pytest.CaptureFixture[str]) -> None:
-    begun = {(device, "technical") for device in (WARRANTY_DEVICE, HELD_DEVICE, SHARED_DEVICE)}
+    begun = {(device, "technical") for device in (*WARRANTY_DEVICES, HELD_DEVICE, SHARED_DEVICE)}
     assert due(capsys, "2026-02-01") == begun
     assert {(device, "technical") for device in PAID_DEVICES} < due(capsys, "2026-06-10")
     assert {(device, "ending") for device in PAID_DEVICES} < due(capsys, "2026-06-11")
@@ -148,22 +150,24 @@ def test_due_of_the_example_says_that_only_the_paid_customers_data_must_be_gone(
 
 def test_due_warns_of_what_ends_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "due", "--at", "2028-01-30", "--json")
-    (warning,) = json.loads(out)["warnings"]
-    assert (warning["device"], warning["purpose"], warning["days"]) == (WARRANTY_DEVICE, "technical", 7)
-    assert warning["at"] == "2028-01-31T22:00:00Z"
+    warned = json.loads(out)["warnings"]
+    assert {warning["device"] for warning in warned} == set(WARRANTY_DEVICES)
+    assert {(w["purpose"], w["days"], w["at"]) for w in warned} == {("technical", 7, "2028-01-31T22:00:00Z")}
     _, table, _ = run(capsys, "due", "--at", "2028-01-30")
-    assert table.splitlines()[-2:][0] == "ENDS BY ITSELF"
-    assert table.splitlines()[-1].startswith(f"warning: {WARRANTY_DEVICE}: our access is due to end within 7 days")
+    ends = table.splitlines()[table.splitlines().index("ENDS BY ITSELF") + 1 :]
+    assert len(ends) == len(WARRANTY_DEVICES)
+    assert any(line.startswith(f"warning: {WARRANTY_DEVICE}: our access is due to end within 7 days") for line in ends)
     _, table, _ = run(capsys, "due", "--at", DURING)
     assert "ENDS BY ITSELF" not in table
 
 
 def test_due_does_not_warn_of_an_ending_that_is_done(tmp_path: Path) -> None:
     stop = "2028-02-29"
-    entry = {"at": "2028-02-10T00:00:00Z", "run": "r", "device": WARRANTY_DEVICE, "step": "secrets destroyed"}
+    entry = {"at": "2028-02-10T00:00:00Z", "run": "r", "step": "secrets destroyed"}
+    entries = [json.dumps(entry | {"device": device}) + "\n" for device in WARRANTY_DEVICES]
     environment = {"OBET_ESTATE": str(EXAMPLE), "STATE_DIRECTORY": str(tmp_path)}
     assert "hard stop of an open ending" in obet("due", "--at", stop, environment=environment).stdout
-    (tmp_path / "journal.jsonl").write_text(json.dumps(entry) + "\n")
+    (tmp_path / "journal.jsonl").write_text("".join(entries))
     assert "hard stop of an open ending" not in obet("due", "--at", stop, environment=environment).stdout
 
 

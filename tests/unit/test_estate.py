@@ -53,8 +53,8 @@ CONTRACT_FAULTS = {
     "an alias": Fault(CONTRACT, "time_zone: Europe/Sofia", "time_zone: *zone", "*zone"),
     "a tag that makes objects": Fault(CONTRACT, "time_zone: ", "time_zone: !!python/object:os.system ", "!!python"),
     "a tag of its own": Fault(CONTRACT, "services:\n", "services: !ours\n", "!ours"),
-    "nested too deep": Fault(CONTRACT, "[d-593ccz0tsv]", "[" * 30 + "]" * 30, "[[["),
-    "text for a list": Fault(CONTRACT, "[d-593ccz0tsv]", "d-593ccz0tsv", "devices: d-"),
+    "nested too deep": Fault(CONTRACT, "[d-593ccz0tsv, d-p1vd6gxw0m, d-e9k4t2s7rb]", "[" * 30 + "]" * 30, "[[["),
+    "text for a list": Fault(CONTRACT, "[d-593ccz0tsv, d-p1vd6gxw0m, d-e9k4t2s7rb]", "d-593ccz0tsv", "devices: d-"),
     "a number for text": Fault(CONTRACT, "Europe/Sofia", "3", "time_zone"),
     "a truth for text": Fault(CONTRACT, "Europe/Sofia", "true", "time_zone"),
     "text for a number": Fault(CONTRACT, "agreement:\n", 'hard_stop_days: "30"\nagreement:\n', "hard_stop_days"),
@@ -83,12 +83,12 @@ CONTRACT_FAULTS = {
         "services:\n",
     ),
     "another customer's id": Fault(CONTRACT, "id: c-qgx2np9y3d", "id: c-qgx2np9y3e", "id: c-"),
-    "a device without a file": Fault(CONTRACT, "[d-593ccz0tsv]", "[d-0000000000]", "d-0000000000"),
+    "a device without a file": Fault(CONTRACT, "[d-593ccz0tsv,", "[d-0000000000,", "d-0000000000"),
     "an unknown agreement": Fault(CONTRACT, "version: 2026-01", "version: 2026-02", "2026-02\n"),
     "another digest": Fault(CONTRACT, "sha256:b85f", "sha256:b85e", "sha256"),
     "a digest of another kind": Fault(CONTRACT, "sha256:", "sha512:", "sha512"),
     "a last day beside a warranty": Fault(CONTRACT, UNTIL, f"{UNTIL}\n    last_day: 2027-01-31", "last_day"),
-    "a device twice in a service": Fault(CONTRACT, "[d-593ccz0tsv]", "[d-593ccz0tsv, d-593ccz0tsv]", "devices: [d-5"),
+    "a device twice in a service": Fault(CONTRACT, "[d-593ccz0tsv,", "[d-593ccz0tsv, d-593ccz0tsv,", "devices: [d-5"),
     "an invoice twice": Fault(CONTRACT, "i-x7491tw2vr", "i-02z397k8re", "services:\n"),
     "another customer's invoice": Fault(CONTRACT, "i-x7491tw2vr", "i-564wqgwtm2", "i-564wqgwtm2"),
     "a record of one service twice": Fault(CONTRACT, "s-7qf8h7c4kz]", "s-t33nptq71a]", "services: [s-"),
@@ -333,7 +333,7 @@ def test_the_example_loads_whole() -> None:
         "c-aqj5van3ze": ["d-jscb00nk6m"],
         "c-hkqgde66rg": ["d-4jmtzhs00w", "d-nh4bbpheqk"],
         "c-mbr7ba2cby": ["d-a8gfp81xga", "d-skqf5xe0yz"],
-        "c-qgx2np9y3d": ["d-291m8gq0b9", "d-593ccz0tsv"],
+        "c-qgx2np9y3d": ["d-291m8gq0b9", "d-593ccz0tsv", "d-e9k4t2s7rb", "d-p1vd6gxw0m"],
     }
     assert found.control_node == "node1"
     assert set(found.fixed_addresses) == {
@@ -354,7 +354,7 @@ def test_hidden_files_are_no_customers_and_no_devices(example: Path) -> None:
 
 def test_a_customer_without_devices_and_an_estate_without_customers_load(example: Path) -> None:
     shutil.rmtree(example / WARRANTY / "devices")
-    edit(example / CONTRACT, "[d-593ccz0tsv]", "[]")
+    edit(example / CONTRACT, "[d-593ccz0tsv, d-p1vd6gxw0m, d-e9k4t2s7rb]", "[]")
     edit(example / CONTRACT, "[d-291m8gq0b9]", "[]")
     assert estate.load(example).customers["c-qgx2np9y3d"].devices == {}
     shutil.rmtree(example / "customers")

@@ -33,6 +33,8 @@ def test_each_device_is_a_host_in_the_groups_of_all_of_its_platform_and_of_its_c
         "d-skqf5xe0yz": ("obet", "linux", "c_mbr7ba2cby"),
         "d-a8gfp81xga": ("obet", "linux", "c_mbr7ba2cby"),
         "d-593ccz0tsv": ("obet", "linux", "c_qgx2np9y3d"),
+        "d-p1vd6gxw0m": ("obet", "network", "routeros", "c_qgx2np9y3d"),
+        "d-e9k4t2s7rb": ("obet", "network", "ios", "c_qgx2np9y3d"),
         "d-291m8gq0b9": ("obet", "linux", "c_qgx2np9y3d"),
     }
 

@@ -13,7 +13,6 @@ import pytest
 from builders import (
     CUSTOMER,
     DEVICE,
-    DIGEST,
     KEY,
     SECOND_DEVICE,
     addresses,
@@ -28,7 +27,7 @@ from builders import (
 from obet.access.policy import management_policy
 from obet.erasure.steps import Entry, Step
 from obet.errors import PolicyError
-from obet.model import Device, ManagementService, Purpose, ServiceSecret
+from obet.model import Device, Purpose, ServiceSecret
 from obet.obligations import Grant, grants, obligations
 from obet.plan import DevicePlan, customer_key, device_plan
 from obet.platforms.linux import rules
@@ -174,12 +173,6 @@ def test_our_accounts_expire_on_the_day_of_the_hard_stop() -> None:
 
 
 NOT_SERVED: dict[str, dict[str, Any]] = {
-    "platform routeros": {
-        "platform": "routeros",
-        "management": (ManagementService(protocol="api-ssl"),),
-        "certificate": DIGEST,
-    },
-    "platform ios": {"platform": "ios"},
     "platform eos": {"platform": "eos"},
     "platform junos": {"platform": "junos"},
     "owner provider": {"owner": "provider", "customer_access": None},

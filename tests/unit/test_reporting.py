@@ -18,6 +18,7 @@ from obet.evidence.promises import PROOFS, as_json
 from reports import check
 
 DEVICE, CUSTOMER = "d-593ccz0tsv", "c-qgx2np9y3d"
+DEVICES = (DEVICE, "d-p1vd6gxw0m", "d-e9k4t2s7rb")  # all of his that are administered
 READ = Happening(
     run="0b5ee1f0-0000",
     event=Event.SECRETS_READ,
@@ -40,7 +41,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def verified(folder: Path, **changes: Any) -> Path:
     told = {"run": "0b5ee1f0-1111", "at": "2026-11-23T11:00:00+00:00"}
-    told |= as_json([check("fixed-ip", proof, DEVICE) for proof in PROOFS["fixed-ip"]]) | changes
+    told |= as_json([check("fixed-ip", proof, device) for proof in PROOFS["fixed-ip"] for device in DEVICES]) | changes
     place = folder / "verify.json"
     place.write_text(json.dumps(told))
     return place
