@@ -74,6 +74,11 @@ def set_warranty_end(folder: Path, end: datetime) -> None:
     change_service(folder, WARRANTY_CUSTOMER, 0, {"warranty_until": _instant(end)})
 
 
+def end_warranty_now(folder: Path) -> None:
+    """The warranty has just ended."""
+    set_warranty_end(folder, datetime.now(UTC) - timedelta(seconds=1))
+
+
 def set_paid(folder: Path, when: datetime) -> None:
     """The work of the third customer is paid at an instant, which ends it."""
     paid = {"id": "i-564wqgwtm2", "issued": "2026-05-29", "state": "paid", "paid": _instant(when)}

@@ -19,15 +19,17 @@ from obet.vault.audit import secret_reads
 
 from . import estate
 from .errors import LabError
-from .estate import UNAGREED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
+from .estate import NETWORK_DEVICES, UNAGREED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
 from .laboratory import Lab
 from .provision import OPERATOR, Obet, provision
+from .simulators.simulator import Simulator
 from .this_host import CHECKOUT
 from .timeline import Timeline
 from .topology import STATUS_PORT
-from .visitors import customer_is_root, password_login, service_status
+from .visitors import customer_is_root, customer_may_do_everything, network_login, password_login, service_status
 
 _RESULTS = CHECKOUT / "build" / "demo"
+_DEVICES = (WARRANTY_DEVICE, *NETWORK_DEVICES)
 _ONBOARDING = ("onboard", "configure", "restrict_access")
 
 
@@ -38,6 +40,7 @@ class Story:
         """The lab is up and provisioned."""
         self.lab, self.own, self.timeline = lab, own, timeline
         self.server = lab.machine("server1")
+        self.network = {device: lab.simulator(name) for device, name in NETWORK_DEVICES.items()}
         self.checks: list[Check] = []
         self.looks: dict[str, str] = {}
 
@@ -63,22 +66,28 @@ class Story:
             "the registrar's next run changes nothing", again.returncode == 0 and "nothing to do" in again.stdout
         )
         for row in json.loads(self.own.obet("due", "--json").stdout)["obligations"]:
-            if row["device"] in {WARRANTY_DEVICE, UNAGREED_DEVICE} and row["requirement"].startswith("access"):
+            if row["device"] in {*_DEVICES, UNAGREED_DEVICE} and row["requirement"].startswith("access"):
                 line.done(f"{row['device']}: {row['requirement']} {row['purpose'] or ''}  because {row['cause']}")
         before = self._initial_password()
         line.check("before: the customer's initial password opens his server", before == "setup", f"as {before}")
         reached = self._reaches("outsider1", 22)
         line.check("before: an outsider reaches the server's SSH", reached, "what restricting must change")
+        for device in self.network.values():
+            opened = self._opens(device, *device.initial_login_pair)
+            line.check(f"before: the customer's initial password opens {device.name} ({device.platform})", opened)
 
     def customer_is_onboarded(self) -> None:
         line = self.timeline
-        line.act("The customer is onboarded, his server configured, management restricted")
+        line.act("The customer is onboarded, his server configured, management of server, router and switch restricted")
         self.own.log_in(OPERATOR)
         line.done(f"the operator logs in as himself, with password and code: {OPERATOR}")
         playbooks = [f"playbooks/{name}.yml" for name in _ONBOARDING]
         self._play(*playbooks)
         refused = self._initial_password()
         line.check("the customer's initial password is taken over and refused", "Permission denied" in refused, refused)
+        for device in self.network.values():
+            opened = self._opens(device, *device.initial_login_pair)
+            line.check(f"so is that of {device.name}", not opened)
         self._token = self.server.run(["cat", "/etc/status/token"]).stdout.strip()
         answer = service_status(self.server, self._token)
         line.check("the server's own service takes its secret from Vault", answer == 200, f"{answer}")
@@ -121,7 +130,10 @@ class Story:
         answer = self._play("playbooks/post_warranty.yml")
         line.check("nothing of ours is removed before he has confirmed it", "pending" in answer)
         line.check("the customer logs in from his own host with his own key", customer_is_root(self.lab, self.server))
-        self.own.obet("handover", "confirm", WARRANTY_DEVICE)
+        for device in self.network.values():
+            line.check(f"so does he on {device.name}, with full rights", customer_may_do_everything(self.lab, device))
+        for name in _DEVICES:
+            self.own.obet("handover", "confirm", name)
         line.done("his confirmation is on record")
 
     def access_is_wiped(self) -> None:
@@ -131,6 +143,11 @@ class Story:
         for refused in _refused(answer):
             line.check(f"the server refuses {refused}", True)
         line.check("something was tried and refused", bool(_refused(answer)))
+        for name, device in self.network.items():
+            line.check(f"{device.name} refuses each old login", f"{name}: our access has ended" in answer)
+            left = "obet" in json.dumps(device.control.state()["running"]).lower()
+            line.check(f"{device.name}'s configuration names nothing of ours", not left)
+            line.check(f"the customer still logs in to {device.name}", customer_may_do_everything(self.lab, device))
         left = self.server.run(
             ["sh", "-c", "getent passwd obet obet-read; ls -d /etc/obet* /etc/ssh/obet_*"], check=False
         )
@@ -164,18 +181,20 @@ class Story:
             self.timeline.done(f"{answer:8}{path}  purpose {purpose:10}from {address}  run {run}  {times} times")
 
     def _play(self, *arguments: str) -> str:
-        command = ["ansible-playbook", *arguments, "--limit", WARRANTY_DEVICE]
+        command = ["ansible-playbook", *arguments, "--limit", ",".join(_DEVICES), "-e", "obet_mend=true"]
         result = self.lab.node1.run(command, check=False, timeout=300, env=self.own.environment)
         if result.returncode != 0:
             print(result.stdout + result.stderr, file=sys.stderr)
             raise LabError(f"{' '.join(command)}: exit status {result.returncode}")
-        recap = result.stdout.rsplit("PLAY RECAP", 1)[-1].splitlines()
-        self.timeline.done(f"ansible-playbook {' '.join(arguments)}: {' '.join(recap[1].split()[2:4])}")
+        self.timeline.done(f"ansible-playbook {' '.join(arguments)}")
+        for row in result.stdout.rsplit("PLAY RECAP", 1)[-1].splitlines()[1:]:
+            if "ok=" in row:
+                self.timeline.done(f"  {row.split()[0]}: {' '.join(row.split()[2:4])}")
         return result.stdout
 
     def _verify(self, name: str) -> list[Check]:
         """What `obet verify` saw; the report is made from what it printed."""
-        answer = self.own.obet("verify", "--json", WARRANTY_DEVICE, UNAGREED_DEVICE, check=False)
+        answer = self.own.obet("verify", "--json", *_DEVICES, UNAGREED_DEVICE, check=False)
         if not answer.stdout:
             raise LabError(f"obet verify: {answer.stderr.strip()}")
         self.looks[name] = answer.stdout
@@ -197,6 +216,9 @@ class Story:
         login = self.server.initial_login
         answer = password_login(self.lab, self.server, login.user, login.password)
         return (answer.stdout or answer.stderr).strip().splitlines()[-1]
+
+    def _opens(self, device: Simulator, user: str, password: str) -> bool:
+        return network_login(self.lab, device, user, password).returncode == 0
 
     def _reaches(self, host: str, port: int) -> bool:
         try:
@@ -244,7 +266,7 @@ def main() -> int:
     timeline = Timeline()
     timeline.act("A lab of its own: a Vault with TLS, two execution nodes, two outsiders, servers, the customer's host")
     with Lab.up(f"demo{os.getpid()}", owner_pid=os.getpid()) as lab:
-        story = Story(lab, provision(lab, [WARRANTY_DEVICE]), timeline)
+        story = Story(lab, provision(lab, _DEVICES), timeline)
         try:
             story.tell()
         finally:

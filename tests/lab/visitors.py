@@ -7,6 +7,7 @@ from subprocess import CompletedProcess
 from .estate import HOST_KEY
 from .laboratory import Lab
 from .machine import Machine
+from .simulators.simulator import Simulator
 from .topology import STATUS_PORT
 
 _ASK = """\
@@ -49,3 +50,34 @@ def password_login(lab: Lab, server: Machine, user: str, password: str) -> Compl
         env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},
         check=False,
     )
+
+
+def network_login(lab: Lab, device: Simulator, user: str, password: str) -> CompletedProcess[str]:
+    """The same on a network device, which prints what it is."""
+    home = lab.node1.home
+    askpass, known = home / "askpass", home / "known"
+    askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$TRIED"\n', encoding="utf-8")
+    askpass.chmod(0o700)
+    known.write_text(f"{device.ipv4} {device.ssh_host_key}\n", encoding="utf-8")
+    options = ["-o", "PreferredAuthentications=password,keyboard-interactive", "-o", "NumberOfPasswordPrompts=1"]
+    return lab.node1.run(
+        [*_SSH, f"UserKnownHostsFile={known}", *options, f"{user}@{device.ipv4}", _SHOW[device.platform]],
+        env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},
+        check=False,
+    )
+
+
+def customer_may_do_everything(lab: Lab, device: Simulator) -> bool:
+    """Whether the customer logs in to his network device from his own host, with his own key and with full rights."""
+    host = lab.machine("customer1")
+    host.write("/home/owner/known_hosts", f"{device.ipv4} {device.ssh_host_key}\n")
+    options = "-o UserKnownHostsFile=/home/owner/known_hosts -o BatchMode=yes"
+    ssh = f"ssh {options} owner@{device.ipv4} '{_RIGHTS[device.platform]}'"
+    said = host.run(["runuser", "-u", "owner", "--", "sh", "-c", ssh], check=False).stdout
+    return _FULL[device.platform] in said
+
+
+_SSH = ["ssh", "-F", "none", "-o"]
+_SHOW = {"ios": "show privilege", "routeros": "/system/identity/print"}
+_RIGHTS = {"ios": "show privilege", "routeros": "/user/print where name=owner"}
+_FULL = {"ios": "privilege level is 15", "routeros": "group=full"}

@@ -1,0 +1,205 @@
+"""What the playbooks do on network devices, with the same words as on servers: on a simulated router and switch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from lab import estate
+from lab.estate import NETWORK_DEVICES, ROUTER_DEVICE, SWITCH_DEVICE
+from lab.provision import Obet, provision
+from lab.simulators.simulator import Simulator
+from lab.visitors import customer_may_do_everything, network_login
+from life_support import Edit, Job, edited, fails_clearly, new_lab, promises, recap, secret_path, verdict
+
+__all__ = ["edited"]
+BOTH = ",".join(NETWORK_DEVICES)
+DEVICES = pytest.mark.parametrize("device", NETWORK_DEVICES, ids=NETWORK_DEVICES.get)
+_MANAGEMENT = {ROUTER_DEVICE: (8729, 22), SWITCH_DEVICE: (22,)}
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Obet]:
+    """A router and a switch in service: taken over and restricted. Tests leave them as they found them."""
+    with new_lab() as lab:
+        own = provision(lab, NETWORK_DEVICES)
+        own.play("onboard", "--limit", BOTH)
+        own.play("restrict_access", "--limit", BOTH, "-e", "obet_mend=true")
+        yield own
+
+
+def simulator(own: Obet, device: str) -> Simulator:
+    return own.lab.simulator(NETWORK_DEVICES[device])
+
+
+def reaches(own: Obet, host: str, address: str, port: int) -> bool:
+    try:
+        own.lab.host(host).connect(address, port, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def accounts(own: Obet, device: str, account: str) -> dict[str, str]:
+    """The password of an account of ours, as a job reads it."""
+    job = Job(own)
+    status, answer = job.call(job.token(device), "GET", f"{secret_path(device)}/accounts/{account}")
+    assert status == 200, answer
+    found: dict[str, str] = answer["data"]["data"]
+    return found
+
+
+@DEVICES
+def test_the_customers_initial_password_is_taken_over_and_refused(network: Obet, device: str) -> None:
+    router = simulator(network, device)
+    login = router.initial_login
+    refused = network_login(network.lab, router, login.user, login.password)
+    assert refused.returncode != 0
+    assert "Permission denied" in refused.stderr
+    ours = Job(network).secrets(device)["login"]
+    assert (ours["user"], ours["taken_over"]) == (login.user, True)
+    assert network_login(network.lab, router, ours["user"], ours["password"]).returncode == 0
+
+
+@DEVICES
+def test_our_accounts_have_passwords_of_their_own_and_the_looking_one_changes_nothing(
+    network: Obet, device: str
+) -> None:
+    full, read = accounts(network, device, "obet")["password"], accounts(network, device, "obet-read")["password"]
+    assert len({full, read, Job(network).secrets(device)["login"]["password"]}) == 3
+    assert network_login(network.lab, simulator(network, device), "obet", full).returncode == 0
+    assert network_login(network.lab, simulator(network, device), "obet", read).returncode != 0
+
+
+@DEVICES
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_the_fixed_addresses_and_the_customers_get_in_and_their_neighbours_do_not(
+    network: Obet, device: str, family: str
+) -> None:
+    address = getattr(simulator(network, device), family)
+    for port in _MANAGEMENT[device]:
+        for allowed in ("node1", "node2", "customer1"):
+            assert reaches(network, allowed, address, port), (allowed, port)
+        for refused in ("outsider1", "outsider2", "server1"):
+            assert not reaches(network, refused, address, port), (refused, port)
+
+
+def test_a_second_run_changes_nothing(network: Obet) -> None:
+    for playbook in ("onboard", "restrict_access"):
+        counts = recap(network.play(playbook, "--limit", BOTH).stdout)
+        assert set(counts) == set(NETWORK_DEVICES)
+        assert all(count["changed"] == 0 and count["failed"] == 0 for count in counts.values())
+
+
+def test_verify_says_that_the_promise_holds_on_both(network: Obet) -> None:
+    code, found = promises(network, *NETWORK_DEVICES)
+    assert (code, verdict(found, "fixed-ip")["failures"]) == (0, [])
+    assert verdict(found, "fixed-ip")["holds"] is True
+
+
+@DEVICES
+def test_check_mode_shows_a_diff_and_changes_nothing(network: Obet, device: str, edited: Edit) -> None:
+    before = simulator(network, device).control.state()["running"]
+    edited(estate.device_file(network.estate, device), "203.0.113.21", "203.0.113.22")
+    answer = network.play("restrict_access", "--check", "--diff", "--limit", device)
+    assert recap(answer.stdout)[device]["changed"] >= 1
+    assert "203.0.113.22" in answer.stdout
+    assert simulator(network, device).control.state()["running"] == before
+
+
+@DEVICES
+def test_new_rules_come_and_go_with_the_contract(network: Obet, device: str, edited: Edit) -> None:
+    address = simulator(network, device).ipv4
+    path = estate.device_file(network.estate, device)
+    text = path.read_text()
+    edited(path, "203.0.113.21", "203.0.113.66")
+    network.play("restrict_access", "--limit", device)
+    assert reaches(network, "outsider2", address, 22)
+    assert not reaches(network, "customer1", address, 22)
+    path.write_text(text)
+    network.play("restrict_access", "--limit", device)
+    assert reaches(network, "customer1", address, 22)
+    assert not reaches(network, "outsider2", address, 22)
+
+
+@DEVICES
+def test_a_node_that_fails_after_arming_means_that_the_device_reverts(network: Obet, device: str, edited: Edit) -> None:
+    control = simulator(network, device).control
+    before = control.state()["running"]
+    edited(estate.device_file(network.estate, device), "203.0.113.21", "203.0.113.22")
+    node2 = network.lab.machine("node2")
+    node2.shut_down()
+    try:
+        answer = network.play("restrict_access", "--limit", device, check=False)
+    finally:
+        node2.boot()
+    fails_clearly(answer, 2, device, "node2", "takes the change back")
+    control.advance(3600)
+    control.settled()
+    assert control.state()["running"] == before
+
+
+def test_a_device_that_is_gone_is_one_line_and_the_other_is_worked_on(network: Obet, edited: Edit) -> None:
+    edited(estate.device_file(network.estate, SWITCH_DEVICE), "203.0.113.21", "203.0.113.22")
+    router = simulator(network, ROUTER_DEVICE)
+    router.stop()
+    try:
+        answer = network.play("restrict_access", "--limit", BOTH, check=False)
+    finally:
+        router.start()
+    fails_clearly(answer, 2, ROUTER_DEVICE)
+    assert recap(answer.stdout)[ROUTER_DEVICE]["failed"] == 1
+    assert recap(answer.stdout)[SWITCH_DEVICE] | {"ok": 0, "skipped": 0} == recap(answer.stdout)[SWITCH_DEVICE] | {
+        "ok": 0,
+        "skipped": 0,
+        "failed": 0,
+    }
+    assert recap(answer.stdout)[SWITCH_DEVICE]["changed"] == 1
+
+
+def test_after_that_the_switch_has_its_own_rules_again(network: Obet) -> None:
+    network.play("restrict_access", "--limit", BOTH)
+    assert promises(network, *NETWORK_DEVICES)[0] == 0
+
+
+def test_rotated_credentials_work_and_the_old_are_refused(network: Obet) -> None:
+    before = {(d, a): accounts(network, d, a) for d in NETWORK_DEVICES for a in ("obet", "obet-read")}
+    network.play("rotate_credentials", "--limit", BOTH)
+    for (device, account), old in before.items():
+        new = accounts(network, device, account)
+        assert set(new) == {"password"}
+        assert new != old
+        if account == "obet":
+            assert network_login(network.lab, simulator(network, device), account, new["password"]).returncode == 0
+        assert network_login(network.lab, simulator(network, device), account, old["password"]).returncode != 0
+
+
+@DEVICES
+def test_the_ending_waits_for_the_customer_then_leaves_nothing_of_ours(network: Obet, device: str) -> None:
+    """The last test: it ends the access of both."""
+    own, router = network, simulator(network, device)
+    if device == next(iter(NETWORK_DEVICES)):
+        estate.end_warranty_now(own.estate)
+        own.obet("vault", "apply")
+    known = [("obet", accounts_in_an_ending(own, device, "obet"))]
+    answer = own.play("post_warranty", "--limit", device)
+    assert "pending" in answer.stdout
+    assert network_login(own.lab, router, *known[0]).returncode == 0, "nothing of ours is removed before he confirmed"
+    assert customer_may_do_everything(own.lab, router)
+    own.obet("handover", "confirm", device)
+    own.play("post_warranty", "--limit", device)
+    assert customer_may_do_everything(own.lab, router)
+    assert all(network_login(own.lab, router, *login).returncode != 0 for login in known)
+    assert "obet" not in json.dumps(router.control.state()["running"]).lower()
+    job = Job(own)
+    assert job.call(job.token(device, "ending"), "GET", secret_path(device))[0] in {403, 404}
+    _, found = promises(own, device)
+    assert [f for f in verdict(found, "post-warranty")["failures"] if f["where"] == device] == []
+
+
+def accounts_in_an_ending(own: Obet, device: str, account: str) -> str:
+    job = Job(own)
+    status, answer = job.call(job.token(device, "ending"), "GET", f"{secret_path(device)}/accounts/{account}")
+    assert status == 200, answer
+    return str(answer["data"]["data"]["password"])
