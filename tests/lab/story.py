@@ -145,8 +145,8 @@ class Story:
         line.check("something was tried and refused", bool(_refused(answer)))
         for name, device in self.network.items():
             line.check(f"{device.name} refuses each old login", f"{name}: our access has ended" in answer)
-            left = "obet" in json.dumps(device.control.state()["running"]).lower()
-            line.check(f"{device.name}'s configuration names nothing of ours", not left)
+            named = "obet" in json.dumps(device.control.state()["running"]).lower()
+            line.check(f"{device.name}'s configuration names nothing of ours", not named)
             line.check(f"the customer still logs in to {device.name}", customer_may_do_everything(self.lab, device))
         left = self.server.run(
             ["sh", "-c", "getent passwd obet obet-read; ls -d /etc/obet* /etc/ssh/obet_*"], check=False
