@@ -39,12 +39,14 @@ def open_driver(device: Device, login: Login, patience: float = PATIENCE) -> Ite
     with contextlib.ExitStack() as opened:
         api = Api(device, login, patience)
         opened.callback(api.close)
-        yield RouterosDriver(device, login, api, opened)
+        yield RouterosDriver(device, login, api, opened, patience)
 
 
 class RouterosDriver:
-    def __init__(self, device: Device, login: Login, api: Api, opened: contextlib.ExitStack) -> None:
-        self._device, self._login, self._api, self._opened = device, login, api, opened
+    def __init__(
+        self, device: Device, login: Login, api: Api, opened: contextlib.ExitStack, patience: float = PATIENCE
+    ) -> None:
+        self._device, self._login, self._api, self._opened, self._patience = device, login, api, opened, patience
         self._files, self._timers = Files(device.id, api), Timers(device.id, api)
         self._accounts = Accounts(device.id, login.user, api, self._files)
         self._shell: Shell | None = None
@@ -55,7 +57,7 @@ class RouterosDriver:
         if any(service.protocol == "ssh" for service in self._device.management):
             if self._shell is None:
                 self._shell = self._opened.enter_context(Shell(self._device, with_password(self._login)))
-            answer = self._shell.run("/export terse")
+            answer = self._shell.run("/export terse", self._patience)
             if answer.detail:
                 raise DeviceError(f"{self._device.id}: /export: {answer.detail}")
             text = answer.output.replace("\r\n", "\n")
@@ -83,7 +85,7 @@ class RouterosDriver:
             for name, content in ((way_back, back), (there, change.text)):
                 self._files.put(name, content)
                 self._files.check(name)
-            self._timers.arm(change.run, change.revert_seconds, way_back)
+            self._timers.arm(change.run, change.revert_seconds, way_back, there)
         except DeviceError:
             with contextlib.suppress(DeviceError):  # the first error is what there is to say
                 self._clear(change.run)

@@ -57,6 +57,8 @@ class _Wire:
 
     def recv(self, count: int) -> bytes:
         self._wait()
+        if hasattr(socket, "TCP_QUICKACK"):  # or each row may wait 40 ms for the word that the one before has come
+            self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         block = self._stream.recv(min(count, 64 * 1024))
         self._left -= len(block)
         if self._left < 0:
@@ -95,6 +97,8 @@ class Api:
                 ssl_wrapper=pinned,
                 encoding="utf-8",
             )
+        except DeviceError:  # which is an OSError too
+            raise
         except TrapError as error:
             kind = LoginRefusedError if any(text in str(error) for text in _REFUSALS) else DeviceError
             said = str(error).replace(login.password.reveal(), "…")[:_SHOWN]

@@ -62,12 +62,12 @@ class Timers:
             if _LOADS.search(row.get("on-event", "")) and row.get("disabled") != "true" and row.get("next-run")
         ]
 
-    def arm(self, run: str, seconds: int, undo: str) -> None:
+    def arm(self, run: str, seconds: int, undo: str, rules: str) -> None:
         """DeviceError unless both entries are there afterwards and wait."""
         event = (
             f'/import file-name="{undo}"; '
             f'/system scheduler remove [find where name~"^{_NAME}{run}"]; '
-            f'/file remove [find where name="{undo}"]'
+            f'/file remove [find where name="{undo}" || name="{rules}"]'
         )
         for name, when in (
             (f"{_NAME}{run}-startup", "=start-time=startup"),
