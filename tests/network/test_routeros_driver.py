@@ -440,6 +440,20 @@ def test_a_change_of_a_run_that_still_works_is_left_alone(router: Bench) -> None
     assert running(router) == before
 
 
+def test_of_two_runs_at_once_none_takes_the_others_way_back(router: Bench) -> None:
+    before = running(router)
+
+    def meanwhile(first: RouterosDriver) -> None:
+        first._check_the_way = lambda: driven(router, lambda second: second.arm(change(router, "second")))  # type: ignore[method-assign]
+        first.arm(change(router, "first"))
+
+    with pytest.raises(DeviceError, match="another run changes its management rules"):
+        driven(router, meanwhile)
+    assert driven(router, lambda driver: driver.pending()) == "second"
+    time_passes(router)
+    assert running(router) == before
+
+
 def test_a_colleagues_change_by_napalm_is_left_alone_and_said(router: Bench) -> None:
     script(
         router,

@@ -76,16 +76,16 @@ class RouterosDriver:
     def arm(self, change: Change) -> None:
         check_run(change.run)
         self._check_the_way()
+        self._sweep()
         with self._translated():
             back = undo(self.running())
-        folder = self._files.folder()
-        there, way_back = (f"{folder}obet-{what}-{change.run}.rsc" for what in ("rules", "undo"))
+        there, way_back = self._names(change.run)
         try:
-            self._files.remove()
             for name, content in ((way_back, back), (there, change.text)):
                 self._files.put(name, content)
                 self._files.check(name)
             self._timers.arm(change.run, change.revert_seconds, way_back, there)
+            self._check_alone(change.run, way_back)
         except DeviceError:
             with contextlib.suppress(DeviceError):  # the first error is what there is to say
                 self._clear(change.run)
@@ -126,7 +126,7 @@ class RouterosDriver:
         timer = self._timers.of(run)
         if timer is None:
             return
-        way_back = f"{self._files.folder()}obet-undo-{run}.rsc"
+        _, way_back = self._names(run)
         if not self._files.has(way_back):
             raise self._error(f"the change of run {run} is pending, and the file {way_back} is gone: undo it by hand")
         if not timer.on:
@@ -162,8 +162,7 @@ class RouterosDriver:
 
     def mend(self) -> None:
         """Only room can be made, of files that a cut-off run left; all else needs a person at the device."""
-        if not self._timers.all():
-            self._files.remove()
+        self._sweep()
 
     def preview(self, change: Change) -> str:
         with self._translated():
@@ -218,6 +217,22 @@ class RouterosDriver:
                 f"a colleague's change waits for its confirmation (scheduler: {names}): left alone; wait for its end"
             )
 
+    def _check_alone(self, run: str, way_back: str) -> None:
+        """Two runs that began at once: both may have looked before either had armed."""
+        if [timer.run for timer in self._timers.all()] != [run] or not self._files.has(way_back):
+            raise self._error("another run changes its management rules at the same time: left alone")
+
+    def _sweep(self) -> None:
+        """Removes what cut-off runs have left; another's way back stays, should one have armed just now."""
+        there, armed = self._files.ours(), [timer.run for timer in self._timers.all()]
+        if stale := [name for name in there if not any(run in name for run in armed)]:
+            self._files.remove(*stale)
+
+    def _names(self, run: str) -> tuple[str, str]:
+        """The files of a run's change: its rules, and the way back."""
+        folder = self._files.folder()
+        return f"{folder}obet-rules-{run}.rsc", f"{folder}obet-undo-{run}.rsc"
+
     def _waiting(self, change: Change) -> Timer:
         timer = self._timers.of(change.run)
         if timer is None or timer.began:
@@ -234,7 +249,7 @@ class RouterosDriver:
         """The timer first: without its undo it would fail for ever."""
         if timer := self._timers.of(run):
             self._timers.remove(timer)
-        self._files.remove()
+        self._files.remove(*self._names(run))
 
     def _error(self, what: str) -> DeviceError:
         return DeviceError(f"{self._device.id}: {what}")
