@@ -240,7 +240,7 @@ def test_the_looking_account_shows_what_the_proof_needs_and_changes_nothing(rout
 def test_a_looking_account_sees_no_configuration_where_there_is_no_ssh(router: Bench) -> None:
     looks = Login("obet-read", Secret("looking"))
     driven(router, lambda driver: driver.put_account("obet-read", looks.password, "read"))
-    with pytest.raises(DeviceError, match="permissions"):
+    with pytest.raises(DeviceError, match="needs SSH"):
         driven(router, lambda d: d.running(), login=looks, management=(ManagementService(protocol="api-ssl"),))
     assert router.control.state()["files"] == []
 
@@ -406,6 +406,17 @@ def test_a_change_is_not_as_it_must_be_when_too_little_was_denied_or_other_rules
     driven(router, checks)
 
 
+def test_rules_that_are_imported_when_no_timer_is_armed_any_more_come_to_nothing(router: Bench) -> None:
+    before, wanted = running(router), change(router)
+    router.control.fault("drop", "/import .*=file-name=obet-rules.*rsc$", times=1)
+    with pytest.raises(DeviceError, match="takes the change back"):
+        driven(router, lambda driver: driver.arm(wanted))
+    script(router, '/system scheduler remove [find where name~"obet"]')
+    with pytest.raises(DeviceError, match="its timer is not armed"):
+        driven(router, lambda driver: driver._files.run("obet-rules-run-1.rsc"))
+    assert running(router) == before
+
+
 def test_what_fails_in_the_middle_is_taken_back_at_once(router: Bench) -> None:
     before = running(router)
     spoilt = change(router, text=render(router.policy()).replace("tls-version=only-1.2", "tls-version=only-9"))
@@ -510,7 +521,7 @@ KINDS: tuple[dict[str, Any], ...] = (
     {"kind": "drop"},
     {"kind": "drop-after"},
     {"kind": "refuse", "text": "failure: not now\x1b[2J\r\n"},
-    {"kind": "slow", "seconds": 30.0},
+    {"kind": "slow", "seconds": 5.0},
     {"kind": "reboot"},
     *({"kind": "garbage", "text": text} for text in ("ansi", "nul", "utf8", "prompt", "flood")),
 )

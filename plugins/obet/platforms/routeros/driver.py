@@ -81,7 +81,7 @@ class RouterosDriver:
             back = undo(self.running())
         there, way_back = self._names(change.run)
         try:
-            for name, content in ((way_back, back), (there, change.text)):
+            for name, content in ((way_back, back), (there, self._timers.guard(change.run) + change.text)):
                 self._files.put(name, content)
                 self._files.check(name)
             self._timers.arm(change.run, change.revert_seconds, way_back, there)

@@ -130,7 +130,8 @@ class Api:
         try:
             return str(driver.get_config(retrieve="running", sanitized=True)["running"])
         except (TrapError, FileNotFoundError, NotImplementedError) as error:
-            raise DeviceError(f"{self._device}: /export: {str(error)[:_SHOWN]}") from None
+            remedy = "an account that only looks needs SSH: name it among the device's management services"
+            raise DeviceError(f"{self._device}: /export into a file: {str(error)[:_SHOWN]}: {remedy}") from None
         except (LibRouterosError, OSError, ValueError, LookupError, StopIteration) as error:
             raise self._broken("/export", error) from None
 

@@ -18,7 +18,7 @@ _NAME = "obet-revert-"
 _ENTRY = re.compile(rf"{_NAME}([A-Za-z0-9-]+?)(-startup)?")
 _RUN = re.compile(r"[A-Za-z0-9-]{1,64}")
 _POLICY = "ftp,read,write,policy,test"
-_PATH = "/system/scheduler"
+_PATH, _MENU = "/system/scheduler", "/system scheduler"
 _LOADS = re.compile(r"backup[ /]+load|reset-configuration")
 
 
@@ -62,11 +62,15 @@ class Timers:
             if _LOADS.search(row.get("on-event", "")) and row.get("disabled") != "true" and row.get("next-run")
         ]
 
+    def guard(self, run: str) -> str:
+        """The first line of what is imported under the timer: when the timer has run by then, nothing is."""
+        return f':if ([:len [{_MENU} find where name="{_NAME}{run}"]] = 0) do={{ :error "its timer is not armed" }}\n'
+
     def arm(self, run: str, seconds: int, undo: str, rules: str) -> None:
         """DeviceError unless both entries are there afterwards and wait."""
         event = (
             f'/import file-name="{undo}"; '
-            f'/system scheduler remove [find where name~"^{_NAME}{run}"]; '
+            f'{_MENU} remove [find where name~"^{_NAME}{run}"]; '
             f'/file remove [find where name="{undo}" || name="{rules}"]'
         )
         for name, when in (

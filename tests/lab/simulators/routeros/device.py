@@ -133,7 +133,7 @@ class Simulated(Device):
         await self.services.close()
         await self.ssh.close()
         for session in list(self.sessions):
-            session.writer.transport.abort()
+            session.end()
 
     def replace(self, configuration: Configuration) -> None:
         """Another configuration, saved; the reboot that must follow takes it up."""
