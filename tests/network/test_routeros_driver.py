@@ -8,6 +8,7 @@ import random
 import re
 import socket
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -201,6 +202,17 @@ def test_the_configuration_is_the_same_over_ssh_and_by_a_file_which_goes_again(r
 
 def strip(text: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def test_drivers_in_many_threads_do_not_disturb_each_other(router: Bench) -> None:
+    def look(number: int) -> tuple[list[str], Mapping[str, str]]:
+        host = ("node1", "node2")[number % 2]
+        return driven(router, lambda driver: (strip(driver.running()), driver.accounts()), host=host, patience=20.0)
+
+    with ThreadPoolExecutor(12) as threads:
+        found = list(threads.map(look, range(12)))
+    assert found == [found[0]] * 12
+    assert found[0][1] == {"admin": "full"}
 
 
 def test_what_is_no_configuration_is_an_error_and_never_taken_for_one(router: Bench) -> None:

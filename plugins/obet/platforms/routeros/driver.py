@@ -183,6 +183,7 @@ class RouterosDriver:
 
         What is left is looked for before the account goes that is logged in: afterwards nobody may ask.
         """
+        self._left = None
         for timer in self._timers.all():
             self._timers.remove(timer)
         with self._translated():
