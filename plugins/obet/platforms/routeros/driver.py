@@ -155,9 +155,9 @@ class RouterosDriver:
         if mode[0].get("scheduler", "yes") not in {"yes", "true"}:
             remedy = "`/system/device-mode/update scheduler=yes`, and press its button as it then asks"
             found.append(Gap(what="its device-mode forbids the scheduler", remedy=remedy))
-        if self._accounts.all().get(self._login.user) != "full":
-            remedy = "give it the group `full`, or let onboarding make ours"
-            found.append(Gap(what=f"the account {self._login.user} may not do all that is needed", remedy=remedy))
+        if lacks := ", ".join(self._accounts.lacks(self._login.user)):
+            remedy = "give it the group `full`, as onboarding does"
+            found.append(Gap(what=f"the account {self._login.user} lacks {lacks}", remedy=remedy))
         return tuple(found)
 
     def mend(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Mapping
 
@@ -31,6 +32,13 @@ class Accounts:
         rows = self._api.ask("/user/print", "=.proplist=name,group")
         return {row.get("name", ""): _rights(groups.get(row.get("group"), "")) for row in rows}
 
+    def lacks(self, name: str) -> list[str]:
+        """What a change of management rules needs and this account's group may not do."""
+        users = self._api.ask("/user/print", "=.proplist=group", f"?name={name}")
+        group = users[0].get("group", "") if users else ""
+        rows = self._api.ask("/user/group/print", "=.proplist=policy", f"?name={group}")
+        return sorted(_NEEDED - _held(rows[0].get("policy", "") if rows else ""))
+
     def put(self, name: str, password: Secret, rights: Rights) -> None:
         if rights == "read":
             self._put_group()
@@ -52,15 +60,12 @@ class Accounts:
         if not self._has_key(access):
             file = "obet-customer.pub"
             self._files.put(file, f"{access.public_key}\n")
+            remedy = f"if it takes no keys of the type {access.public_key.split()[0]}, name an RSA one"
             try:
-                self._api.ask("/user/ssh-keys/import", f"=user={name}", f"=public-key-file={file}")
-            except DeviceError as error:
-                self._files.remove(file)
-                kind = access.public_key.split()[0]
-                raise DeviceError(
-                    f"{error}: this router may not take keys of the type {kind}: name an RSA one"
-                ) from None
-            self._files.remove(file)
+                self._api.ask("/user/ssh-keys/import", f"=user={name}", f"=public-key-file={file}", remedy=remedy)
+            finally:
+                with contextlib.suppress(DeviceError):  # it holds no secret, and the ending removes it too
+                    self._files.remove(file)
         if not self._keys(name):
             raise DeviceError(f"{self._device}: has not taken the customer's public key")
 
@@ -113,5 +118,8 @@ class Accounts:
 
 
 def _rights(policy: str) -> Rights:
-    held = {word for word in policy.split(",") if word and not word.startswith("!")}
-    return "read" if held <= _HARMLESS else "full"
+    return "read" if _held(policy) <= _HARMLESS else "full"
+
+
+def _held(policy: str) -> set[str]:
+    return {word for word in policy.split(",") if word and not word.startswith("!")}

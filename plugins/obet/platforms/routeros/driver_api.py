@@ -106,13 +106,14 @@ class Api:
         except (LibRouterosError, OSError, ValueError, IndexError) as error:
             raise DeviceError(f"{device.id}: cannot be logged in to: {_why(error)}") from None
 
-    def ask(self, command: str, *words: str, hide: str = "") -> Rows:
-        """The rows of the answer; what `ret` says is the last one. `hide` is a secret among the words."""
+    def ask(self, command: str, *words: str, hide: str = "", remedy: str = "") -> Rows:
+        """The rows of the answer; what `ret` says is the last one. `hide` is a secret among the words, `remedy` what is
+        to be done should the device refuse."""
         try:
             return self._ask(command, words)
         except _RefusedError as refusal:
             said = str(refusal).replace(hide, "…") if hide else str(refusal)
-            raise DeviceError(f"{self._device}: {command}: {said[:_SHOWN]}") from None
+            raise DeviceError(": ".join((self._device, command, said[:_SHOWN], *filter(None, [remedy])))) from None
 
     def try_(self, command: str, *words: str) -> Rows | None:
         """None where the device refuses it, as an older one does that has no such command or argument."""
