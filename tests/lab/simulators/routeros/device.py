@@ -85,6 +85,8 @@ class Simulated(Device):
             self.configuration = self.new_configuration(certificate=True)
             self._save()
         self.log = []
+        if self.enforcement:
+            self.enforcement.forget()
         self.accounts.renew()
         self._booted = self.timers.passed
 
