@@ -28,7 +28,7 @@ from .errors import RouterError
 from .export import Style, exported
 from .facts import FACTS
 from .files import Files
-from .filter import translated
+from .filter import counters, translated
 from .menus import JOB_POLICY, MENUS, POLICIES
 from .requests import Answer, Caller, Request, matching
 from .router import COMMANDS, table
@@ -85,6 +85,8 @@ class Simulated(Device):
             self.configuration = self.new_configuration(certificate=True)
             self._save()
         self.log = []
+        if self.enforcement:
+            self.enforcement.forget()
         self.accounts.renew()
         self._booted = self.timers.passed
 
@@ -133,7 +135,7 @@ class Simulated(Device):
         await self.services.close()
         await self.ssh.close()
         for session in list(self.sessions):
-            session.writer.transport.abort()
+            session.end()
 
     def replace(self, configuration: Configuration) -> None:
         """Another configuration, saved; the reboot that must follow takes it up."""
@@ -144,7 +146,8 @@ class Simulated(Device):
     def _enforce(self) -> None:
         if self.enforcement:
             try:
-                self.enforcement.apply(translated(self.configuration, self.services.wanted()))
+                rules = translated(self.configuration, self.services.wanted())
+                self.enforcement.apply(rules, counters(self.configuration))
             except LabError as error:
                 raise RouterError(f"simulator: {error}") from error
 
