@@ -83,11 +83,17 @@ class Enforcement:
         self.table = f"device-{name}"
         self._enter = [this_host.tool("nsenter"), f"--net={namespace}", "--"] if namespace else []
         self._addresses = addresses
+        self._counters: tuple[str, ...] = ()
 
-    def apply(self, chains: Mapping[str, Sequence[str | Sequence[str]]]) -> None:
-        """Replace the whole table; rules may come as `rule` makes them, in lists. A LabError changes nothing."""
+    def apply(self, chains: Mapping[str, Sequence[str | Sequence[str]]], counters: Sequence[str] = ()) -> None:
+        """Replace the whole table; rules may come as `rule` makes them, in lists. A LabError changes nothing.
+
+        `counters` are more counters that rules may name (`counter name …`); they go on from where they were.
+        """
+        before = self.counted() if counters and self._counters else {}
         lines = [f"table inet {self.table}", f"delete table inet {self.table}", f"table inet {self.table} {{"]
         lines.append("counter denied { }")
+        lines += [f"counter {_name(one)} {{ packets {before.get(one, 0)} bytes 0 }}" for one in counters]
         lines += [
             f"chain {_name(chain)} {{ }}" for chain in chains if chain != "input"
         ]  # a jump may come before its chain
@@ -101,16 +107,25 @@ class Enforcement:
                 lines += [one] if isinstance(one, str) else one
             lines.append("}")
         self._nft("\n".join([*lines, "}", ""]))
+        self._counters = tuple(counters)
 
     def remove(self) -> None:
         """Take the table away, as when the device has no power: what is listening can be reached."""
         self._nft(f"table inet {self.table}\ndelete table inet {self.table}\n")
+        self._counters = ()
 
     def denied(self) -> int:
         """How many packets the counter `denied` (DROP, RESET) has seen since the last `apply`."""
         text = self._nft("", "list", "counter", "inet", self.table, "denied")
         found = re.search(r"packets (\d+)", text)
         return int(found[1]) if found else 0
+
+    def counted(self) -> dict[str, int]:
+        """How many packets each counter has seen; none where `apply` was given none."""
+        if not self._counters:
+            return {}
+        text = self._nft("", "list", "counters", "table", "inet", self.table)
+        return {name: int(packets) for name, packets in re.findall(r"counter (\S+) {\s+packets (\d+)", text)}
 
     def _only_mine(self) -> list[str]:
         lines = []

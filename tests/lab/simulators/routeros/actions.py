@@ -27,6 +27,7 @@ async def export(router: Simulated, caller: Caller, request: Request) -> Answer:
     style = Style(request.flag("terse"), request.flag("verbose"), show_sensitive=not hidden, path=request.path)
     text = exported(router.configuration, style, router.header())
     if name := request.given.get("file"):
+        caller.need("write")
         router.files.write(name if name.endswith(".rsc") else f"{name}.rsc", text.encode("utf-8", "surrogateescape"))
         return Answer()
     return Answer(text=text.replace("\n", "\r\n"))

@@ -28,7 +28,7 @@ from .errors import RouterError
 from .export import Style, exported
 from .facts import FACTS
 from .files import Files
-from .filter import translated
+from .filter import counters, translated
 from .menus import JOB_POLICY, MENUS, POLICIES
 from .requests import Answer, Caller, Request, matching
 from .router import COMMANDS, table
@@ -144,7 +144,8 @@ class Simulated(Device):
     def _enforce(self) -> None:
         if self.enforcement:
             try:
-                self.enforcement.apply(translated(self.configuration, self.services.wanted()))
+                rules = translated(self.configuration, self.services.wanted())
+                self.enforcement.apply(rules, counters(self.configuration))
             except LabError as error:
                 raise RouterError(f"simulator: {error}") from error
 

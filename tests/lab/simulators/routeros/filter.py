@@ -32,6 +32,22 @@ def translated(configuration: Configuration, ports: Mapping[str, int]) -> dict[s
     return {"input": [*entries, ACCEPTED], **chains}
 
 
+def counts(row: Row) -> bool:
+    """Whether the router counts what this rule hits: only what drops or rejects is counted here."""
+    return row.values.get("action") in ("drop", "reject", "tarpit")
+
+
+def counter(path: str, row: Row) -> str:
+    """The name of its counter."""
+    return f"rule{path.partition('/')[0]}-{row.number}"
+
+
+def counters(configuration: Configuration) -> list[str]:
+    """All rules' counters."""
+    paths = [f"{menu}/firewall/filter" for menu, _ in FAMILY.values()]
+    return [counter(path, row) for path in paths for row in configuration.enabled(path) if counts(row)]
+
+
 def _services(configuration: Configuration, ports: Mapping[str, int]) -> list[str]:
     rules = []
     for row in configuration.enabled("ip/service"):
@@ -73,6 +89,11 @@ class _Family:
         yield from (f"{match} {verdict}".strip() for match in matches)
 
     def verdict(self, row: Row) -> str | None:
+        counted = f"counter name {counter(self.path, row)} " if counts(row) else ""
+        found = self.decision(row)
+        return found and counted + found
+
+    def decision(self, row: Row) -> str | None:
         action = row.values.get("action", "accept")
         if action in ("accept", "fasttrack-connection"):
             return ACCEPTED

@@ -217,7 +217,7 @@ MENUS: dict[str, Menu] = {  # in the order in which an export prints them
     "ip/firewall/filter": _filter(4),
     "ip/neighbor/discovery-settings": _toggle(
         **{
-            "discover-interface-list": _p(text, "!dynamic"),
+            "discover-interface-list": _p(text, "static"),
             "mode": _p(text, "tx-and-rx"),
             "protocol": _p(text, "cdp,lldp,mndp"),
         }

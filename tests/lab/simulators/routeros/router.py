@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import certificates
 from .configuration import Row
 from .errors import RouterError
+from .filter import counter
 from .menus import JOB_POLICY, MENUS, Shape
 from .requests import Answer, Caller, Request, matching
 
@@ -59,8 +60,6 @@ def _flags(router: Simulated, path: str, row: Row) -> dict[str, str]:
     flags = {"invalid": "no"} if path in ("ip/service", *RULES, "ip/address", "system/logging") else {}
     if path in (*RULES, "ip/address", "ipv6/address", "ip/firewall/address-list", "ipv6/firewall/address-list"):
         flags["dynamic"] = "no"
-    if path in RULES:
-        flags |= {"bytes": "0", "packets": "0"}
     if row.factory is not None and path in ("snmp/community", "system/logging", "system/logging/action"):
         flags["default"] = "yes"
     if path == "interface/ethernet":
@@ -106,6 +105,10 @@ def _read(router: Simulated, caller: Caller, request: Request) -> Answer:
     sensitive = "sensitive" in caller.policies
     rows = configuration.rows[path] if request.numbers is None else _meant(router, request)
     printed = [(row, shown(router, path, row, sensitive=sensitive)) for row in rows]
+    if path in RULES and request.command in ("print", "getall"):
+        seen = router.enforcement.counted() if router.enforcement else {}
+        for row, values in printed:
+            values |= {"bytes": "0", "packets": str(seen.get(counter(path, row), 0))}
     if request.command == "find":
         return Answer(ret=[row.id for row, values in printed if matching(values, request.conditions)])
     if request.command == "get":

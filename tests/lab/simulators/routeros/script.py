@@ -122,7 +122,7 @@ class Script:
     async def language(self, name: Word, words: list[Word]) -> Value:
         """The commands that begin with a colon."""
         known = {":put", ":log", ":delay", ":error", ":local", ":global", ":set", ":len", ":tostr", ":do", ":if",
-                 ":foreach"}  # fmt: skip
+                 ":foreach", ":pick"}  # fmt: skip
         if name.name not in known:
             raise ScriptSyntaxError(f"bad command name {name.name[1:]}", name.line, name.column)
         named = {word.name: word.value for word in words if word.operator}
@@ -160,6 +160,8 @@ class Script:
         first = arguments[0] if arguments else ""
         if name == ":len":
             return str(len(first))
+        if name == ":pick":
+            return _picked(first, [_whole(joined(one)) for one in arguments[1:]])
         if name == ":tostr":
             return joined(first)
         if name == ":put":
@@ -187,6 +189,13 @@ def compared(left: str, operator: str, right: str) -> bool:
         return {"<": one < other, ">": one > other, "<=": one <= other, ">=": one >= other}[operator]
     same = left == right or {left, right} in ({"yes", "true"}, {"no", "false"})
     return same if operator == "=" else not same
+
+
+def _picked(value: Value, ends: list[int]) -> Value:
+    """One item (of an array, or a character), or those from the first place up to the second; nothing past the end."""
+    if len(ends) == 1:
+        return value[ends[0]] if ends[0] < len(value) else ""
+    return value[ends[0] : ends[1]]
 
 
 def _whole(text: str) -> int:
