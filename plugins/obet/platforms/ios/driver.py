@@ -1,6 +1,6 @@
 """IOS's side of the commit protocol and of an ending: commands over one session, the device's own timer, read back.
 
-A change is known to the device by a list of ours that nothing is bound to: its remark names the run. It comes under
+A change is known to the device by a list of ours that nothing is bound to: its name holds the run's id. It comes under
 the timer, so it goes with the change when the device takes that back.
 """
 
@@ -21,9 +21,7 @@ from obet.platforms.ios.rules import Present, commands, remove, remove_unbound
 from obet.secret import Secret
 from obet.vault.device_secrets import Login
 
-_MARK = "OBET-CHANGE"
-_REMARK = re.compile(r"^ (?:\d+ )?remark obet run (\S+)$", re.MULTILINE)
-_UNMARK = f"no ip access-list extended {_MARK}\n"
+_MARK = "ip access-list extended OBET-CHANGE-"
 _NOTHING_PENDING = "No Rollback Confirmed Change pending"
 _TIMER = "show archive config rollback timer"
 _RUNNING = re.compile(
@@ -44,7 +42,7 @@ class IosDriver:
     def __init__(self, device: Device, user: str, console: Console) -> None:
         self._device, self._user, self._console = device, user, console
         self._facts: tuple[int, str, bool] | None = None
-        self._denied_before = 0
+        self._denied_before: dict[str, int] = {}
         self._copy = ""
 
     def running(self) -> str:
@@ -54,19 +52,17 @@ class IosDriver:
         return self._whole(_RUNNING, answer, "running")
 
     def denied(self) -> int | None:
-        shown = self._shown("show ip access-lists") + "\n" + self._shown("show ipv6 access-list")
-        counts = [counter(shown, name) or 0 for name in set(_LIST.findall(shown))]
-        return sum(counts) if counts else None
+        counts = self._counts()
+        return sum(counts.values()) if counts else None
 
     def is_kept(self, change: Change) -> bool:
         return all(
-            text and _marked(text) is None and not self._commands(change, text)
-            for text in (self.running(), self._startup())
+            text and not _marks(text) and not self._commands(change, text) for text in (self.running(), self._startup())
         )
 
     def pending(self) -> str | None:
         """DeviceError for a change that is no run's: a colleague's is his to confirm."""
-        return self._waits(lambda: self._shown(f"show running-config | include {_MARK}|remark obet run"))
+        return self._waits(lambda: self._shown(f"show running-config | include ^{_MARK}"))
 
     def arm(self, change: Change) -> None:
         minutes = change.revert_seconds // 60
@@ -74,14 +70,12 @@ class IosDriver:
             raise self._error(f"takes a change back after 1 to 120 minutes, and not after {change.revert_seconds} s")
         running = self.running()
         text = self._commands(change, running)
-        if _marked(running) is not None:  # a run that was killed behind its confirmation has left it
-            self._console.configure(_UNMARK)
-        self._denied_before = self.denied() or 0
+        self._console.configure(_unmark(running))  # a run that was killed behind its confirmation has left it
+        self._denied_before = self._counts()
         said = self._console.enter(f"configure terminal revert timer {minutes}")
         self._copy = archive.copy_named(said)
         try:
-            self._console.take([f"ip access-list extended {_MARK}", f"remark obet run {change.run}", "deny ip any any"])
-            self._console.take(["exit"])
+            self._console.take([f"{_MARK}{change.run}", "deny ip any any", "exit"])
             self._console.take_text(text)
             self._console.leave()
         except DeviceError as error:
@@ -89,14 +83,14 @@ class IosDriver:
 
     def check_pending(self, change: Change, denied: int) -> None:
         self._must_run(change)
-        if denied and (self.denied() or 0) - self._denied_before < denied:
+        if denied and self._denied_since() < denied:
             raise self._error(f"its lists have refused fewer than the {denied} attempts that were made on it")
 
     def confirm(self, change: Change) -> None:
         running = self._must_run(change)
         if answer := self._console.ask("configure confirm").strip():
             raise self._error(f"does not confirm: {first_line(answer)}")
-        self._console.configure(_UNMARK + remove_unbound(running))
+        self._console.configure(_unmark(running) + remove_unbound(running))
         self._save()
         self._delete(self._copy)
 
@@ -167,13 +161,21 @@ class IosDriver:
         found = [*archive.names_of_ours(running, ours), *archive.names_of_ours(startup, ours)]
         return tuple(dict.fromkeys([*found, *self._archived(running, ours)]))
 
+    def _counts(self) -> dict[str, int]:
+        """What each list of ours has refused."""
+        shown = self._shown("show ip access-lists") + "\n" + self._shown("show ipv6 access-list")
+        return {name: counter(shown, name) or 0 for name in _LIST.findall(shown)}
+
+    def _denied_since(self) -> int:
+        return sum(max(0, count - self._denied_before.get(name, 0)) for name, count in self._counts().items())
+
     def _unbind(self, running: str, customers: Sequence[Address]) -> None:
         present = self._present(running)
         with _as_device_errors(self._device.id):
             text = remove(present, customers, [self._device.port("ssh")])
         self._console.configure(text)
         running = self.running()
-        self._console.configure((_UNMARK if _marked(running) is not None else "") + remove_unbound(running))
+        self._console.configure(_unmark(running) + remove_unbound(running))
 
     def _remove_account(self, name: str) -> None:
         """IOS asks whether that is meant; old ones do not."""
@@ -189,7 +191,7 @@ class IosDriver:
         return [
             path
             for path, is_ours in archive.candidates(running, listings)
-            if is_ours or archive.names_of_ours(self._console.ask(f"more {path} | include ^username "), ours)
+            if is_ours or archive.names_of_ours(self._console.ask(f"more {path} | include ^username"), ours)
         ]
 
     def _delete(self, path: str, *, strict: bool = False) -> None:
@@ -215,11 +217,11 @@ class IosDriver:
         user = re.search(r"^User: (\S+)$", answer, re.MULTILINE)
         if user is None:
             raise self._error(f"does not say whether a change is pending: {first_line(answer)}")
-        run = _marked(running())
-        if not run or user[1] != self._user:
+        runs = _marks(running())
+        if len(runs) != 1 or user[1] != self._user:
             whose = printable(user[1])[:40]
             raise self._error(f"a change of user {whose} is pending: wait until it is confirmed or has been taken back")
-        return run
+        return runs[0]
 
     def _none_pending(self) -> None:
         """What is saved while a change is pending would be taken back with it, or keep it."""
@@ -297,9 +299,10 @@ def _as_device_errors(device: str) -> Iterator[None]:
         raise DeviceError(str(error) if str(error).startswith(device) else f"{device}: {error}") from None
 
 
-def _marked(running: str) -> str | None:
-    """The run that our mark names; empty for a mark without one."""
-    if f"ip access-list extended {_MARK}\n" not in running + "\n":
-        return None
-    found = _REMARK.search(running)
-    return found[1] if found else ""
+def _marks(running: str) -> list[str]:
+    """The runs that marks of ours name."""
+    return re.findall(rf"^{_MARK}(\S+)$", running, re.MULTILINE)
+
+
+def _unmark(running: str) -> str:
+    return "".join(f"no {_MARK}{run}\n" for run in _marks(running))

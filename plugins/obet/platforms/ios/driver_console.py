@@ -15,7 +15,7 @@ from typing import Any
 
 import paramiko
 from napalm.ios import IOSDriver
-from netmiko import NetmikoBaseException
+from netmiko import NetmikoAuthenticationException, NetmikoTimeoutException
 from netmiko.cisco import CiscoIosSSH
 
 from obet.errors import DeviceError, LoginRefusedError, printable
@@ -35,6 +35,7 @@ _RSA_KINDS = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 _REFUSED = re.compile(r"%(?!\s?warning)|error\b|command rejected|invalid |translating ", re.IGNORECASE)
 _WARNING = re.compile(r"^%?\s?warning\b", re.IGNORECASE)
+_CONTROL = r"\x1b\[[0-9;?]*[A-Za-z]"
 _QUESTION = re.compile(r"\[confirm\] ?\Z")
 
 # Paramiko tells what a device has sent, with tracebacks, on the standard error stream of whoever set up no logging.
@@ -97,7 +98,7 @@ def opened(device: Device, login: Login, silence: float = SILENCE) -> Iterator[C
     napalm = _Napalm(device, login)
     try:
         napalm.open()
-    except (NetmikoBaseException, paramiko.SSHException, OSError, EOFError) as error:
+    except (paramiko.SSHException, OSError, EOFError) as error:
         raise _failed(device.id, login.user, error) from None
     try:
         console = Console(device.id, napalm.device.remote_conn, silence)
@@ -108,7 +109,8 @@ def opened(device: Device, login: Login, silence: float = SILENCE) -> Iterator[C
 
 
 def _failed(device: str, user: str, error: Exception) -> DeviceError:
-    cause = error.__context__ if isinstance(error, NetmikoBaseException) and error.__context__ else error
+    wrapped = isinstance(error, NetmikoAuthenticationException | NetmikoTimeoutException)
+    cause = (error.__context__ if wrapped else None) or error
     if isinstance(cause, paramiko.BadHostKeyException):
         return DeviceError(f"{device}: wrong host key: the device does not show the key that its file pins")
     if isinstance(cause, paramiko.BadAuthenticationType) or str(cause) == "Authentication failed.":
@@ -210,7 +212,7 @@ class Console:
 
     def _ends(self, *, question: bool = False) -> re.Pattern[str]:
         more = rf"|{_QUESTION.pattern}" if question else ""
-        return re.compile(rf"(?:\A|[\r\n]){self._base}(?:\([\w.-]+\))?[>#] ?\Z{more}")
+        return re.compile(rf"(?:\A|[\r\n]|{_CONTROL}){self._base}(?:\([\w.-]+\))?[>#] ?\Z{more}")
 
     def _send(self, text: str) -> None:
         try:
@@ -242,7 +244,8 @@ class Console:
 
     @staticmethod
     def _plain(said: str) -> str:
-        return said.replace("\r", "")
+        """A sequence that moves the cursor is a line of its own, which no answer has."""
+        return re.sub(_CONTROL, "\n\x1b\n", said.replace("\r", ""))
 
     def _strange(self, command: str, said: str) -> DeviceError:
         return DeviceError(f"{self.device}: does not answer `{command}` as a terminal does: {first_line(said)}")
