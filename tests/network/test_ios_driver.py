@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,6 +41,11 @@ OURS = ("obet", "obet-read")
 PASSWORD = "Canary-of-obet-4711"
 HASH = driver_accounts.hashed(Secret(PASSWORD))
 READY = ["archive", " path flash:obet-archive", " maximum 2", f"username obet privilege 15 secret 9 {HASH}"]
+# What is shut already need not be shut in each test; one test opens all of it again.
+SHUT = ["no ip http server", "no ip http secure-server", "line vty 0 15", " transport input ssh"]
+SHUT += ["ip ssh server algorithm encryption aes256-gcm@openssh.com aes128-gcm@openssh.com aes256-ctr aes192-ctr"]
+OPEN = ["ip http server", "ip http secure-server", "line vty 0 15", " transport input telnet ssh"]
+OPEN += ["no ip ssh server algorithm encryption"]
 RSA = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
 
 
@@ -58,7 +64,7 @@ def switch(module_switch: Simulator) -> Iterator[Simulator]:
     """The switch with an archive and our account, as onboarding leaves it."""
     control = module_switch.control
     if "username obet " not in control.state()["startup"]:
-        control.call("configure", lines=READY)
+        control.call("configure", lines=[*READY, *SHUT])
         control.call("save")
     control.forget()
     before = control.state()
@@ -343,6 +349,8 @@ def test_a_full_flash_is_a_gap_and_stops_a_change_before_anything_is_sent(switch
 
 def test_a_change_that_works_is_kept_and_proven_and_leaves_no_copy_on_flash(switch: Simulator) -> None:
     wanted = change()
+    switch.control.call("configure", lines=OPEN)
+    assert reaches(switch, "outsider1", switch.ipv4, 23)
     assert not on(switch, lambda driver: driver.is_kept(wanted))
     assert restrict(switch, wanted) == [Step.MANAGEMENT_CHANGE_STARTED, Step.MANAGEMENT_CHANGE_CONFIRMED]
     assert on(switch, lambda driver: (driver.is_kept(wanted), driver.pending())) == (True, None)
@@ -351,7 +359,7 @@ def test_a_change_that_works_is_kept_and_proven_and_leaves_no_copy_on_flash(swit
         assert prove(text + "\nend\n" if not text.endswith("end\n") else text, [*NODE1, *NODE2], [22]) == []
     state = switch.control.state()
     assert (state["pending"], state["files"]) == (None, [])
-    assert not reaches(switch, "outsider1", switch.ipv4, 22)
+    assert [reaches(switch, "outsider1", switch.ipv4, port) for port in (22, 23, 80, 443)] == [False] * 4
     assert reaches(switch, "node2", switch.ipv6, 22)
     switch.control.advance(3600)
     switch.control.settled()
@@ -371,6 +379,7 @@ def test_a_foreign_rule_that_lets_others_in_is_found_in_what_runs(switch: Simula
 
 
 def test_a_preview_names_lines_of_the_device_and_changes_nothing(switch: Simulator) -> None:
+    switch.control.call("configure", lines=["ip http server"])
     before = texts(switch)
     diff = on(switch, lambda driver: driver.preview(change()))
     assert "+ permit tcp host 198.51.100.11 any eq 22\n" in diff
@@ -618,6 +627,15 @@ def test_a_change_is_taken_back_at_once_when_told_so(switch: Simulator) -> None:
     on(switch, lambda driver: driver.revert("run-1"))
     state = switch.control.state()
     assert (texts(switch), state["pending"], state["files"]) == (before, None, [])
+
+
+def test_many_drivers_at_once_do_not_disturb_each_other(switch: Simulator) -> None:
+    def own(number: int) -> str:
+        return on(switch, lambda driver: driver.preview(change(others=ips(f"192.0.2.{number}"))))
+
+    with ThreadPoolExecutor(8) as pool:
+        for number, diff in enumerate(pool.map(own, range(1, 9)), start=1):
+            assert re.findall(r"host (192\.0\.2\.\d+) ", diff) == [f"192.0.2.{number}"]
 
 
 # The end

@@ -16,7 +16,7 @@ from obet.model import CustomerAccess
 from obet.secret import Secret
 
 _USER = re.compile(r"^username (\S+)(.*)$", re.MULTILINE)
-_NAME = re.compile(r"[!-<>@-~]{1,64}")  # `?` would be a question
+_NAME = re.compile(r"[!->@-~]{1,64}")  # `?` would be a question
 _LEVEL = re.compile(r"^privilege exec (?:all )?level (\d+) (.+)$", re.MULTILINE)
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _CISCO = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import paramiko
@@ -193,7 +193,12 @@ class Console:
         """Takes a text in, block by block: what stands behind a line that is refused is not sent."""
         if text:
             self.enter()
-            self.take_text(text)
+            try:
+                self.take_text(text)
+            except DeviceError:
+                with suppress(DeviceError):
+                    self.leave()
+                raise
             self.leave()
 
     def take_text(self, text: str) -> None:
