@@ -52,6 +52,14 @@ _ALGORITHMS = {
     "diffie-hellman-group16-sha512 diffie-hellman-group14-sha256",
     "hostkey": "rsa-sha2-512 rsa-sha2-256",
 }
+_SSH = ("ip ssh version 2", "ip ssh time-out 60")
+_TRANSPORT = "transport input ssh"
+# The same doors as what is wanted of any device, whichever of them it knows.
+_SHUT = (
+    *("no ip http server", "no ip http secure-server", "no ip finger", "no service tcp-small-servers"),
+    *("no service udp-small-servers", "no service config", "no ip rcmd rcp-enable", "no ip rcmd rsh-enable"),
+    *("no ftp-server enable", "no ip bootp server", "no vstack", "no netconf-yang", "no restconf", "no gnxi"),
+)
 _OFFERED = {"encryption": "Encryption", "mac": "MAC", "kex": "KEX", "hostkey": "Hostkey"}
 
 
@@ -67,14 +75,27 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
     smart_install: bool = False
 
 
-def render(policy: ManagementPolicy, present: Present, *, without_communities: bool = False) -> str:
-    """The text to merge; empty when the device shows all of it already.
+def render(policy: ManagementPolicy) -> str:
+    """What is wanted of any device, as text: its lists, what every line is bound to, the doors that are shut.
+
+    PolicyError for a policy that lets nobody in.
+    """
+    _check(policy)
+    text: list[str] = []
+    for version in (4, 6):
+        text += _block(f"{_HEAD[version]} {NAME.format(version)}", entries(policy.sources, policy.ports, version))
+    bindings = [_BINDING[version].format(NAME.format(version)) for version in (4, 6)]
+    text += [*_SSH, *_block("line vty", [*bindings, _TRANSPORT]), *_SHUT]
+    return _joined(text)
+
+
+def commands(policy: ManagementPolicy, present: Present, *, without_communities: bool = False) -> str:
+    """The text to merge into this device; empty when the device shows all of it already.
 
     With `without_communities` the text names SNMP communities, to take them away: it is secret then. PolicyError for a
     policy that lets nobody in, or lines that are not all of the device's.
     """
-    if not policy.ours or not policy.ports:
-        raise PolicyError(f"{policy.device}: the policy lets nobody in: nothing was sent")
+    _check(policy)
     shown = _shown(present.running)
     _check_lines(present, shown)
     wanted = {version: entries(policy.sources, policy.ports, version) for version in (4, 6)}
@@ -82,7 +103,7 @@ def render(policy: ManagementPolicy, present: Present, *, without_communities: b
     bindings = [_BINDING[version].format(names[version]) for version in (4, 6)]
     text += _new(_ssh_settings(present.ssh), shown)
     for first, last in present.lines:
-        text += _line(first, last, [*bindings, "transport input ssh"], shown)
+        text += _line(first, last, [*bindings, _TRANSPORT], shown)
     text += _doors(shown, present.smart_install)
     if without_communities:
         text += _communities(shown)
@@ -142,6 +163,11 @@ def _shown(running: str) -> Shown:
         else:
             shown.append((text, []))
     return shown
+
+
+def _check(policy: ManagementPolicy) -> None:
+    if not policy.ours or not policy.ports:
+        raise PolicyError(f"{policy.device}: the policy lets nobody in: nothing was sent")
 
 
 def _check_lines(present: Present, shown: Shown) -> None:
@@ -209,7 +235,7 @@ def _binds_ours(line: str) -> bool:
 
 
 def _ssh_settings(answer: str) -> list[str]:
-    settings = ["ip ssh version 2", "ip ssh time-out 60"]
+    settings = list(_SSH)
     for kind, wanted in _ALGORITHMS.items():
         found = re.search(rf"^\s*{_OFFERED[kind]} Algorithms:\s*(\S+)", answer, re.MULTILINE)
         offered = found[1].split(",") if found else []

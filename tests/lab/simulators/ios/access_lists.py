@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lab.simulators.enforcement import RESET
@@ -231,9 +232,13 @@ class AccessList:
                 return entry.action == "permit"
         return not self.entries
 
-    def nft(self) -> list[str]:
-        """As rules: what is permitted returns to the calling chain, the rest is refused. An empty list permits all."""
-        rules = [rule for entry in self.entries.values() if (rule := _nft(entry, self.mode))]
+    def nft(self, counters: Mapping[int, str] | None = None) -> list[str]:
+        """As rules: what is permitted returns to the calling chain, the rest is refused. An empty list permits all.
+
+        `counters` are names by the numbers of entries, for those that refuse.
+        """
+        named = counters or {}
+        rules = [rule for n, entry in self.entries.items() if (rule := _nft(entry, self.mode, named.get(n, "")))]
         return [*rules, RESET] if rules else []
 
 
@@ -248,7 +253,7 @@ def _covers(address: str, source: str) -> bool:
         return False
 
 
-def _nft(entry: AccessEntry, mode: str) -> str:
+def _nft(entry: AccessEntry, mode: str, counter: str = "") -> str:
     if entry.action == "remark" or "fragments" in entry.tail:
         return ""
     word = "ip6" if mode == "ipv6" else "ip"
@@ -264,8 +269,20 @@ def _nft(entry: AccessEntry, mode: str) -> str:
             parts.append(_nft_ports(entry.protocol, field, side.ports))
     if "established" in entry.tail:
         parts.append("tcp flags & (ack | rst) != 0")
-    parts.append("return" if entry.action == "permit" else RESET)
-    return " ".join(parts)
+    if entry.action == "permit":
+        return " ".join([*parts, "return"])
+    return " ".join([*parts, *([f"counter name {counter}"] if counter else []), RESET])
+
+
+def counters(family: str, name: str, access_list: AccessList) -> dict[int, str]:
+    """The names of the counters of a list's entries that refuse, by their numbers."""
+    stem = f"{family}-{zlib.crc32(name.encode()):08x}"
+    return {n: f"{stem}-{n}" for n, entry in access_list.entries.items() if entry.action == "deny"}
+
+
+def counted(text: str, packets: int) -> str:
+    """An entry as it is shown with what it has matched."""
+    return f"{text} ({packets} match{'es' if packets > 1 else ''})" if packets else text
 
 
 def _nft_address(word: str, field: str, address: str) -> str:

@@ -181,11 +181,14 @@ class Simulated(Device):
 
     def needed(self, template: str, default: int) -> int:
         """The privilege that a command needs, `privilege exec level …` counted in."""
+        words = " ".join(word for word in template.split() if word[0] not in "<(")
         best, needed = 0, default
         for entry in self.config.root.starting("privilege"):
-            found = re.match(r"privilege exec (?:all )?level (\d+) (.+)", entry.text)
-            if found and (template + " ").startswith(found[2] + " ") and len(found[2]) > best:
-                best, needed = len(found[2]), int(found[1])
+            found = re.match(r"privilege exec (all )?level (\d+) (.+)", entry.text)
+            # Without `all` it is this command's own level: that of `show`, and not of all that begins with it.
+            same = found and (f"{words} ".startswith(f"{found[3]} ") if found[1] else words == found[3])
+            if found and same and len(found[3]) > best:
+                best, needed = len(found[3]), int(found[2])
         return needed
 
     def idle_seconds(self, line: int) -> float | None:

@@ -56,7 +56,7 @@ class Listeners:
         if wanted == self._now:
             return
         if device.enforcement and (self._now is None or wanted.chains != self._now.chains):
-            device.enforcement.apply(dict(wanted.chains))
+            device.enforcement.apply(dict(wanted.chains), wanted.counters)
         self._now = wanted
         await self._follow_ssh(wanted)
         for port in [port for port in self._tcp if port not in wanted.tcp]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab.simulators.enforcement import ESTABLISHED, RESET
 
-from .access_lists import AccessList
+from .access_lists import AccessList, counters
 from .tree import LINES, Section, Tree
 
 SSH, TELNET, HTTP, HTTPS, NETCONF = 22, 23, 80, 443, 830
@@ -27,11 +27,13 @@ class Openings:
     udp: frozenset[int]
     algorithms: tuple[tuple[str, tuple[str, ...]], ...]
     chains: tuple[tuple[str, tuple[str, ...]], ...]
+    counters: tuple[str, ...]
 
 
 def openings(config: Tree, busy: Collection[int], *, has_key: bool) -> Openings:
     """From the running configuration and the lines that sessions hold."""
-    return Openings(_tcp(config, has_key=has_key), _udp(config), _algorithms(config), _chains(config, busy))
+    chains, counters = _chains(config, busy)
+    return Openings(_tcp(config, has_key=has_key), _udp(config), _algorithms(config), chains, counters)
 
 
 def transports(section: Section) -> frozenset[str]:
@@ -87,13 +89,16 @@ class _Chains:
         self._config = config
         self.made: dict[str, tuple[str, ...]] = {}
         self._names: dict[tuple[str, str], str] = {}
+        self.counters: list[str] = []
 
     def of(self, family: str, name: str) -> str:
         """The chain of a list; empty where there is no such list, or nothing in it: then all are let in."""
         found: AccessList | None = self._config.access_list(family, name)
-        rules = found.nft() if found else []
+        named = counters(family, name, found) if found else {}
+        rules = found.nft(named) if found else []
         if not rules:
             return ""
+        self.counters += [counter for counter in named.values() if counter not in self.counters]
         chain = self._names.setdefault((family, name), f"{family}-list-{len(self._names)}")
         self.made[chain] = tuple(rules)
         return chain
@@ -108,7 +113,8 @@ class _Chains:
         return f"{chain}-in"
 
 
-def _chains(config: Tree, busy: Collection[int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _chains(config: Tree, busy: Collection[int]) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
+    """The chains, and the counters that their rules name."""
     chains = _Chains(config)
     rules = [*_interface_rules(config, chains), ESTABLISHED]
     for protocol, port in (("ssh", SSH), ("telnet", TELNET)):
@@ -116,7 +122,7 @@ def _chains(config: Tree, busy: Collection[int]) -> tuple[tuple[str, tuple[str, 
     for family, name in _http_lists(config):
         if chain := chains.of(family, name):
             rules.append(f"meta nfproto {'ipv6' if family == 'ipv6' else 'ipv4'} tcp dport {{ 80, 443 }} jump {chain}")
-    return (*chains.made.items(), ("input", tuple(rules)))
+    return (*chains.made.items(), ("input", tuple(rules))), tuple(chains.counters)
 
 
 def _interface_rules(config: Tree, chains: _Chains) -> list[str]:

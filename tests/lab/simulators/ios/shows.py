@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import archive, services
+from .access_lists import counted, counters
 from .commands import command
 from .flash import RUNNING, STARTUP, FileError, full_name
+from .tree import LINES
 
 if TYPE_CHECKING:
+    from .access_lists import AccessList
     from .console import Console
 
 VERSION = "17.9.4a"
@@ -136,6 +139,16 @@ async def users(console: Console, _arguments: list[str]) -> str:
     return "\n".join([*rows, "", "  Interface    User               Mode         Idle     Peer Address"])
 
 
+@command("show line", privilege=1)
+async def lines(console: Console, _arguments: list[str]) -> str:
+    """The terminal lines: the console, and the virtual ones."""
+    rows = ["   Tty Line Typ     Tx/Rx    A Roty AccO AccI  Uses    Noise Overruns  Int"]
+    for number, kind in enumerate(("CTY", *["VTY"] * LINES)):
+        used = "*" if number - 1 in console.device.sessions else " "
+        rows.append(f"{used}{number:5} {number:4} {kind}              -    -    -    -     0       0    0/0      -")
+    return "\n".join([*rows, ""])
+
+
 @command("show privilege", privilege=0)
 async def privilege(console: Console, _arguments: list[str]) -> str:
     """This session's level."""
@@ -237,7 +250,8 @@ async def access_lists(console: Console, arguments: list[str]) -> str:
         for name, section in console.device.config.sections("ip", "access-list", kind):
             if section.access_list and name in (arguments or [name]):
                 rows += [f"{kind.capitalize()} IP access list {name}"]
-                rows += [f"    {line}" for line in section.access_list.lines()]
+                seen = _matches(console, "ip", name, section.access_list)
+                rows += [f"    {n} {counted(e.text, seen.get(n, 0))}" for n, e in section.access_list.entries.items()]
     return "\n".join(rows)
 
 
@@ -248,8 +262,19 @@ async def ipv6_access_lists(console: Console, arguments: list[str]) -> str:
     for name, section in console.device.config.sections("ipv6", "access-list"):
         if section.access_list and name in (arguments or [name]):
             rows += [f"IPv6 access list {name}"]
-            rows += [f"    {entry.text} sequence {n}" for n, entry in section.access_list.entries.items()]
+            seen = _matches(console, "ipv6", name, section.access_list)
+            rows += [
+                f"    {counted(entry.text, seen.get(n, 0))} sequence {n}"
+                for n, entry in section.access_list.entries.items()
+            ]
     return "\n".join(rows)
+
+
+def _matches(console: Console, family: str, name: str, access_list: AccessList) -> dict[int, int]:
+    """How many packets each entry has refused, by its number."""
+    enforcement = console.device.enforcement
+    seen = enforcement.counted() if enforcement else {}
+    return {n: seen.get(counter, 0) for n, counter in counters(family, name, access_list).items()}
 
 
 @command("show snmp user")

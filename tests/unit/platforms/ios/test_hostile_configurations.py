@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError, ProofError
 from obet.platforms.ios.proof import counter, prove
-from obet.platforms.ios.rules import Present, remove, remove_unbound, render
+from obet.platforms.ios.rules import Present, commands, remove, remove_unbound
 from obet.platforms.ios.services import prove_services
 
 SOURCES = ips("198.51.100.11", "2001:db8:51::11")
@@ -97,7 +97,7 @@ def test_a_spoilt_configuration_is_answered_or_refused(parts: list[tuple[int, in
             assert all(finding.what.isprintable() for finding in look())
     present = Present(running=text, lines=((0, 4),), ssh=text)
     for write in (
-        lambda: render(POLICY, present, without_communities=True),
+        lambda: commands(POLICY, present, without_communities=True),
         lambda: remove(present, SOURCES),
         lambda: remove_unbound(text),
     ):

@@ -10,7 +10,7 @@ from ios_device import IosDevice
 from obet.access.policy import ManagementPolicy
 from obet.errors import ProofError
 from obet.platforms.ios.proof import counter, prove
-from obet.platforms.ios.rules import Present, render
+from obet.platforms.ios.rules import Present, commands
 
 SOURCES = ips("198.51.100.11", "198.51.100.12", "2001:db8:51::11")
 FRESH = """\
@@ -32,7 +32,7 @@ POLICY = ManagementPolicy(device="d-0000000001", ours=tuple(SOURCES), co_manager
 
 def proven() -> str:
     device = IosDevice(FRESH)
-    for _ in device.merge(render(POLICY, Present(running=FRESH, lines=((0, 4), (5, 15))))):
+    for _ in device.merge(commands(POLICY, Present(running=FRESH, lines=((0, 4), (5, 15))))):
         pass
     return device.running()
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obet.access.policy import ManagementPolicy
 from obet.platforms.ios.proof import prove
-from obet.platforms.ios.rules import Present, render
+from obet.platforms.ios.rules import Present, commands
 
 Address = IPv4Address | IPv6Address
 HOSTS: dict[int, list[Address]] = {
@@ -296,7 +296,7 @@ def test_a_foreign_entry_before_among_or_after_ours_is_named_when_it_opens(
     ours = [IPv4Address(f"198.51.100.{n}") for n in range(1, 4)]
     policy = ManagementPolicy(device="d-0000000001", ours=tuple(ours), co_managers=(), ports=(22,))
     base = "version 17.9\nip ssh version 2\nline vty 0 4\n login local\n transport input ssh\nend\n"
-    text = render(policy, Present(running=base, lines=((0, 4),))).replace("exit\n", "")
+    text = commands(policy, Present(running=base, lines=((0, 4),))).replace("exit\n", "")
     block = text.splitlines()
     at = 1 + place
     spoilt = "\n".join([*block[:at], *(f" {entry}" for entry, _ in foreign), *block[at:], "end"])

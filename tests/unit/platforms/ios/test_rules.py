@@ -13,7 +13,7 @@ from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError
 from obet.platforms.ios.entries import entries
 from obet.platforms.ios.proof import prove
-from obet.platforms.ios.rules import Present, remove, remove_unbound, render
+from obet.platforms.ios.rules import Present, commands, remove, remove_unbound, render
 
 LINES = ((0, 4), (5, 15))
 OURS = ips("198.51.100.11", "198.51.100.12", "2001:db8:51::11")
@@ -64,7 +64,7 @@ def confirmed(device: IosDevice) -> IosDevice:
 
 
 def test_the_lists_hold_hosts_alone_and_refuse_all_else_by_an_entry_that_counts() -> None:
-    text = render(policy(co_managers=tuple(ips("192.0.2.7"))), present(FRESH))
+    text = commands(policy(co_managers=tuple(ips("192.0.2.7"))), present(FRESH))
     assert text.startswith("""\
 ip access-list extended OBET-MANAGEMENT-V4
  permit tcp host 192.0.2.7 any eq 22
@@ -79,9 +79,23 @@ exit
 """)
 
 
+def test_what_is_wanted_is_said_without_the_device_and_is_the_same_for_the_same_policy() -> None:
+    text = render(policy(co_managers=tuple(ips("192.0.2.7"))))
+    for line in commands(policy(co_managers=tuple(ips("192.0.2.7"))), present(FRESH)).splitlines():
+        assert line in text.splitlines() or line.startswith("line vty ")
+    assert text == render(policy(*reversed(OURS), co_managers=tuple(ips("192.0.2.7"))))
+    assert text != render(policy())
+
+
+def test_every_door_that_is_shut_on_a_device_is_among_what_is_wanted() -> None:
+    for line in render(policy()).splitlines():
+        if line.startswith("no ") and line != "no vstack":
+            assert line in commands(policy(), present(f"{line.removeprefix('no ')}\n{FRESH}")).splitlines()
+
+
 @pytest.mark.parametrize(("kept", "other"), [(4, 6), (6, 4)])
 def test_a_family_without_a_source_is_refused_whole(kept: int, other: int) -> None:
-    text = render(policy(*(source for source in OURS if source.version == kept)), present(FRESH))
+    text = commands(policy(*(source for source in OURS if source.version == kept)), present(FRESH))
     device = merged(FRESH, text)
     assert entries([source for source in OURS if source.version == kept], [22], other) == [
         f"deny {'ipv6' if other == 6 else 'ip'} any any"
@@ -90,7 +104,7 @@ def test_a_family_without_a_source_is_refused_whole(kept: int, other: int) -> No
 
 
 def test_each_range_of_lines_is_bound_in_both_families_and_takes_ssh_alone() -> None:
-    text = render(policy(), present(FRESH.replace("transport input ssh", "transport input all")))
+    text = commands(policy(), present(FRESH.replace("transport input ssh", "transport input all")))
     for first, last in LINES:
         assert (
             f"""\
@@ -105,21 +119,21 @@ exit
 
 
 def test_lists_stand_whole_before_a_line_is_bound_to_them() -> None:
-    lines = render(policy(), present(FRESH)).splitlines()
+    lines = commands(policy(), present(FRESH)).splitlines()
     assert lines.index(" deny ipv6 any any") < lines.index("line vty 0 4")
 
 
 def test_what_the_device_shows_already_is_not_sent_again() -> None:
-    device = merged(FRESH, render(policy(), present(FRESH, ssh=ANSWER)))
-    assert render(policy(), present(device.running(), ssh=ANSWER)) == ""
-    assert render(policy(), present(device.running(), ssh=ANSWER, lines=((0, 15),))) == ""
-    assert "line vty 0 16" in render(policy(), present(device.running(), ssh=ANSWER, lines=((0, 16),)))
+    device = merged(FRESH, commands(policy(), present(FRESH, ssh=ANSWER)))
+    assert commands(policy(), present(device.running(), ssh=ANSWER)) == ""
+    assert commands(policy(), present(device.running(), ssh=ANSWER, lines=((0, 15),))) == ""
+    assert "line vty 0 16" in commands(policy(), present(device.running(), ssh=ANSWER, lines=((0, 16),)))
 
 
 def test_a_bound_list_is_never_changed_but_replaced_under_a_name_that_is_free() -> None:
-    first = merged(FRESH, render(policy(), present(FRESH))).running()
+    first = merged(FRESH, commands(policy(), present(FRESH))).running()
     changed = policy(*OURS[:1])
-    text = render(changed, present(first))
+    text = commands(changed, present(first))
     assert text.index("ip access-list extended OBET-MANAGEMENT-V4-2") < text.index("line vty 0 4")
     assert "no ip" not in text, "the way back of the device needs the list that was bound"
     second = merged(first, text).running()
@@ -127,26 +141,26 @@ def test_a_bound_list_is_never_changed_but_replaced_under_a_name_that_is_free() 
         remove_unbound(second)
         == "no ip access-list extended OBET-MANAGEMENT-V4\nno ipv6 access-list OBET-MANAGEMENT-V6\n"
     )
-    assert render(changed, present(second)) == ""
+    assert commands(changed, present(second)) == ""
     third = confirmed(IosDevice(second)).running()
-    assert render(changed, present(third)) == ""
+    assert commands(changed, present(third)) == ""
     assert remove_unbound(third) == ""
-    assert "ip access-list extended OBET-MANAGEMENT-V4\n" in render(policy(), present(third))
+    assert "ip access-list extended OBET-MANAGEMENT-V4\n" in commands(policy(), present(third))
 
 
 @pytest.mark.parametrize("foreign", [" permit ip any any", " permit tcp host 203.0.113.66 any eq 22"])
 def test_a_foreign_entry_in_our_list_makes_a_new_one(foreign: str) -> None:
-    spoilt = merged(FRESH, render(policy(), present(FRESH))).running()
+    spoilt = merged(FRESH, commands(policy(), present(FRESH))).running()
     entry = " permit tcp host 198.51.100.11 any eq 22"
     spoilt = spoilt.replace(entry, f"{foreign}\n{entry}")
-    device = confirmed(merged(spoilt, render(policy(), present(spoilt))))
+    device = confirmed(merged(spoilt, commands(policy(), present(spoilt))))
     assert foreign not in device.running()
     assert device.lets_in(STRANGERS[0]) == {False}
 
 
 def test_a_list_of_ours_that_something_else_names_stays() -> None:
-    first = merged(FRESH, render(policy(), present(FRESH))).running()
-    second = merged(first, render(policy(*OURS[:1]), present(first))).running()
+    first = merged(FRESH, commands(policy(), present(FRESH))).running()
+    second = merged(first, commands(policy(*OURS[:1]), present(first))).running()
     gone = "no ip access-list extended OBET-MANAGEMENT-V4\n"
     assert gone in remove_unbound(second)
     named = "interface Vlan1\n ip access-group OBET-MANAGEMENT-V4 in\n"
@@ -155,10 +169,10 @@ def test_a_list_of_ours_that_something_else_names_stays() -> None:
 
 def test_a_list_that_only_a_banner_speaks_of_is_not_there() -> None:
     """The lines would be bound to nothing, which lets everybody in."""
-    first = merged(FRESH, render(policy(), present(FRESH))).running()
+    first = merged(FRESH, commands(policy(), present(FRESH))).running()
     start, end = first.index("ip access-list extended"), first.index("line vty")
     spoken = f"banner motd ^C\n{first[start:end]}^C\n{FRESH}"
-    assert render(policy(), present(spoken)) == render(policy(), present(FRESH))
+    assert commands(policy(), present(spoken)) == commands(policy(), present(FRESH))
     assert remove_unbound(spoken) == ""
 
 
@@ -183,23 +197,23 @@ DOORS = {
 
 @pytest.mark.parametrize(("door", "shut"), DOORS.items())
 def test_a_side_door_that_is_open_is_shut(door: str, shut: str) -> None:
-    assert shut in render(policy(), present(f"{door}\n{FRESH}")).splitlines()
-    assert shut not in render(policy(), present(FRESH)).splitlines()
+    assert shut in commands(policy(), present(f"{door}\n{FRESH}")).splitlines()
+    assert shut not in commands(policy(), present(FRESH)).splitlines()
 
 
 def test_smart_install_is_shut_where_the_device_has_it() -> None:
-    assert "no vstack" in render(policy(), present(FRESH, smart_install=True)).splitlines()
-    assert "vstack" not in render(policy(), present(FRESH))
-    assert "vstack" not in render(policy(), present(f"no vstack\n{FRESH}", smart_install=True))
+    assert "no vstack" in commands(policy(), present(FRESH, smart_install=True)).splitlines()
+    assert "vstack" not in commands(policy(), present(FRESH))
+    assert "vstack" not in commands(policy(), present(f"no vstack\n{FRESH}", smart_install=True))
 
 
 def test_the_remote_console_of_an_interface_is_shut() -> None:
-    text = render(policy(), present(f"interface Vlan1\n mop enabled\n{FRESH}"))
+    text = commands(policy(), present(f"interface Vlan1\n mop enabled\n{FRESH}"))
     assert "interface Vlan1\n no mop enabled\nexit\n" in text
 
 
 def test_only_algorithms_of_today_that_the_device_offers_are_asked_for() -> None:
-    text = render(policy(), present(FRESH, ssh=ANSWER))
+    text = commands(policy(), present(FRESH, ssh=ANSWER))
     assert "ip ssh server algorithm encryption aes256-ctr aes192-ctr aes128-ctr\n" in text
     assert "ip ssh server algorithm mac hmac-sha2-512 hmac-sha2-256\n" in text
     assert "ip ssh server algorithm kex ecdh-sha2-nistp256\n" in text
@@ -211,12 +225,12 @@ def test_only_algorithms_of_today_that_the_device_offers_are_asked_for() -> None
 
 def test_algorithms_are_not_asked_for_where_the_device_offers_nothing_else() -> None:
     of_today = "MAC Algorithms:hmac-sha2-256,hmac-sha2-512\nKEX Algorithms:curve25519-sha256\n"
-    assert "algorithm" not in render(policy(), present(FRESH, ssh=of_today))
+    assert "algorithm" not in commands(policy(), present(FRESH, ssh=of_today))
 
 
 def test_a_device_that_offers_none_of_today_is_not_asked_for_them() -> None:
-    assert "algorithm" not in render(policy(), present(FRESH, ssh="MAC Algorithms:hmac-sha1,hmac-sha1-96\n"))
-    assert "algorithm" not in render(policy(), present(FRESH))
+    assert "algorithm" not in commands(policy(), present(FRESH, ssh="MAC Algorithms:hmac-sha1,hmac-sha1-96\n"))
+    assert "algorithm" not in commands(policy(), present(FRESH))
 
 
 SNMP = """\
@@ -227,8 +241,8 @@ snmp-server host 192.0.2.9 version 3 priv watcher
 
 
 def test_communities_go_only_when_told_so() -> None:
-    assert "snmp" not in render(policy(), present(SNMP + FRESH))
-    text = render(policy(), present(SNMP + FRESH), without_communities=True)
+    assert "snmp" not in commands(policy(), present(SNMP + FRESH))
+    text = commands(policy(), present(SNMP + FRESH), without_communities=True)
     assert "no snmp-server community Canary-1\n" in text
     assert "no snmp-server host 192.0.2.9 version 2c Canary-1\n" in text
     assert "version 3" not in text
@@ -245,7 +259,7 @@ ipv6 access-list OBET-MANAGEMENT-V6-OTHER
 interface Vlan1
  ip access-group WATCH in
 """
-    device = merged(foreign + FRESH, render(policy(), present(foreign + FRESH)))
+    device = merged(foreign + FRESH, commands(policy(), present(foreign + FRESH)))
     for line in (*foreign.splitlines(), "hostname switch1", " login local"):
         assert line in device.running().splitlines()
     after = confirmed(merged(device.running(), remove(present(device.running()))))
@@ -258,33 +272,35 @@ interface Vlan1
 def test_a_policy_that_lets_nobody_in_is_refused() -> None:
     empty = ManagementPolicy(device="d-0000000001", ours=(), co_managers=(), ports=(22,))
     with pytest.raises(PolicyError, match="lets nobody in"):
-        render(empty, present(FRESH))
+        commands(empty, present(FRESH))
     with pytest.raises(PolicyError, match="lets nobody in"):
-        render(policy(ports=()), present(FRESH))
+        commands(policy(ports=()), present(FRESH))
+    with pytest.raises(PolicyError, match="lets nobody in"):
+        render(empty)
 
 
 @pytest.mark.parametrize("lines", [(), ((0, 4),), ((0, 4), (6, 15))])
 def test_lines_that_are_not_all_of_the_devices_are_refused(lines: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(PolicyError, match="lines"):
-        render(policy(), present(FRESH, lines=lines))
+        commands(policy(), present(FRESH, lines=lines))
     with pytest.raises(PolicyError, match="lines"):
         remove(present(FRESH, lines=lines))
 
 
 def test_what_cannot_be_typed_is_not_sent_back() -> None:
     with pytest.raises(PolicyError, match="cannot be sent back"):
-        render(policy(), present(f"tftp-server flash:a\x1b[2J\n{FRESH}"))
+        commands(policy(), present(f"tftp-server flash:a\x1b[2J\n{FRESH}"))
 
 
 def test_ours_goes_again_and_the_lines_name_nothing_that_is_gone() -> None:
-    there = merged(FRESH, render(policy(), present(FRESH))).running()
+    there = merged(FRESH, commands(policy(), present(FRESH))).running()
     device = confirmed(merged(there, remove(present(there))))
     assert "OBET" not in device.running()
     assert "access-class" not in device.running()
 
 
 def test_the_customers_own_sources_come_in_before_ours_go() -> None:
-    there = merged(FRESH, render(policy(), present(FRESH))).running()
+    there = merged(FRESH, commands(policy(), present(FRESH))).running()
     own = ips("192.0.2.7")
     device = IosDevice(there)
     for line in device.merge(remove(present(there), own)):
@@ -331,9 +347,9 @@ def test_no_moment_is_open_and_none_of_both_policies_is_shut_out(
     before: ManagementPolicy, after: ManagementPolicy, foreign: str, cut: int
 ) -> None:
     """From one policy to the next, and again after a run that was cut off at any line."""
-    started = merged(foreign + FRESH, render(before, present(foreign + FRESH)))
+    started = merged(foreign + FRESH, commands(before, present(foreign + FRESH)))
     assert all(started.lets_in(stranger) == {False} for stranger in STRANGERS)
-    text = render(after, present(started.running()))
+    text = commands(after, present(started.running()))
     staying = set(before.sources) & set(after.sources)
     half = IosDevice(started.running())
     for number, line in enumerate(half.merge(text)):
@@ -342,14 +358,14 @@ def test_no_moment_is_open_and_none_of_both_policies_is_shut_out(
         if number == cut:
             break
     again = IosDevice(half.running())
-    for line in again.merge(render(after, present(half.running()))):
+    for line in again.merge(commands(after, present(half.running()))):
         assert all(again.lets_in(stranger) == {False} for stranger in STRANGERS), line
     assert all(again.lets_in(source) == {True} for source in after.sources)
     assert all(again.lets_in(source) == {False} for source in set(before.sources) - set(after.sources))
-    assert render(after, present(again.running())) == ""
+    assert commands(after, present(again.running())) == ""
     for line in again.merge(remove_unbound(again.running())):
         assert all(again.lets_in(stranger) == {False} for stranger in STRANGERS), line
     assert again.running().count("access-list") == 2 + foreign.count(" OTHER")
-    assert render(after, present(again.running())) == ""
+    assert commands(after, present(again.running())) == ""
     found = prove(again.running(), after.sources, [22])
     assert [finding.what for finding in found] == []
