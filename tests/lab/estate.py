@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,7 +59,7 @@ def write(lab: Lab) -> Path:
     for device, server in SERVERS.items():
         change_device(folder, device, {"host_key": _host_key(lab, server), "customer_access": access})
     router, switch = lab.simulator("router1"), lab.simulator("switch1")
-    pinned = {"host_key": _key(router.ssh_host_key), "certificate": router.control.state()["certificate"]}
+    pinned = {"host_key": _key(router.ssh_host_key), "certificate": _digest(router.control.state()["certificate"])}
     change_device(folder, ROUTER_DEVICE, {**pinned, "customer_access": access})
     access = {"account": "owner", "public_key": _key(lab.customer_rsa_public_key)}
     change_device(folder, SWITCH_DEVICE, {"host_key": _key(switch.ssh_host_key), "customer_access": access})
@@ -132,6 +134,11 @@ def _host_key(lab: Lab, machine: str) -> str:
 def _key(line: str) -> str:
     """Without its comment."""
     return " ".join(line.split()[:2])
+
+
+def _digest(certificate: str) -> str:
+    """Of a certificate (PEM), as an estate pins it."""
+    return f"sha256:{hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()}"
 
 
 def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
