@@ -463,6 +463,17 @@ def test_a_change_of_a_run_that_still_works_is_left_alone(router: Bench) -> None
     assert running(router) == before
 
 
+def test_where_a_router_has_a_flash_the_way_back_lies_there_and_outlives_a_reboot(router: Bench) -> None:
+    driven(router, lambda driver: driver._api.ask("/file/add", "=name=flash/his.rsc", "=contents=#"))
+    before = running(router)
+    driven(router, lambda driver: driver.arm(change(router)))
+    assert "flash/obet-undo-run-1.rsc" in router.control.state()["files"]
+    router.control.reboot()
+    router.control.settled()
+    assert running(router) == before
+    assert router.control.state()["files"] == ["flash", "flash/his.rsc"]
+
+
 def test_of_two_runs_at_once_none_takes_the_others_way_back(router: Bench) -> None:
     before = running(router)
 
