@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import tempfile
+import hashlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paramiko
+from lab import network
 from lab.simulators.simulator import Simulator
+from lab.topology import namespace
 from napalm.ios import IOSDriver
 from netmiko import ConnectHandler
+from pysnmp.hlapi.v3arch.asyncio import (
+    CommunityData,
+    ContextData,
+    ObjectIdentity,
+    ObjectType,
+    SnmpEngine,
+    UdpTransportTarget,
+    UsmUserData,
+    get_cmd,
+)  # fmt: skip
 from simulator_support import at
 
 if TYPE_CHECKING:
@@ -22,10 +34,10 @@ PATIENCE = 15.0
 
 
 def pinned(device: Simulator, key: str = "") -> str:
-    """A file of known hosts with this key, the device's own unless said otherwise."""
-    path = Path(tempfile.mkdtemp()) / "known_hosts"
-    lines = (f"{address} {key or device.ssh_host_key}\n" for address in (device.ipv4, device.ipv6))
-    path.write_text("".join(lines), encoding="utf-8")
+    """A file of known hosts with this key, the device's own unless said otherwise; it goes with the device."""
+    known = key or device.ssh_host_key
+    path = device.directory / f"known_hosts_{hashlib.sha256(known.encode()).hexdigest()[:12]}"
+    path.write_text("".join(f"{address} {known}\n" for address in (device.ipv4, device.ipv6)), encoding="utf-8")
     return str(path)
 
 
@@ -96,6 +108,34 @@ def gets_in(device: Simulator, host: str = "node1", address: str = "", **login: 
         return False
     client.close()
     return True
+
+
+def telnet_answers(device: Simulator, user: str, password: str, host: str = "node1") -> str:
+    """What a telnet login and one command print; what is asked is waited for."""
+    connection = network.connect(namespace(device.lab, host), device.ipv4, 23, 5.0)
+    said = ""
+    with connection:
+        for question, answer in (("Username: ", user), ("Password: ", password), ("#", "show privilege")):
+            while not said.endswith(question) and "% Login invalid" not in said:
+                said += connection.recv(4096).decode("latin-1")
+            connection.sendall(f"{answer}\r\n".encode())
+        while "privilege level" not in said and "% Login invalid" not in said:
+            said += connection.recv(4096).decode("latin-1")
+    return said
+
+
+def system_name(device: Simulator, credential: CommunityData | UsmUserData) -> str:
+    """What the SNMP agent says its name is, or why it does not say so."""
+
+    async def ask() -> str:
+        engine = SnmpEngine()
+        where = await UdpTransportTarget.create((device.ipv4, 161), timeout=1, retries=0)
+        name = ObjectType(ObjectIdentity("1.3.6.1.2.1.1.5.0"))
+        error, _, _, values = await get_cmd(engine, credential, where, ContextData(), name)
+        engine.close_dispatcher()
+        return str(error) if error else str(values[0][1])
+
+    return str(as_node(device, lambda: asyncio.run(ask())))
 
 
 def until(claim: Callable[[], bool]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 from lab import Machine, estate
 from lab.estate import MANAGED_DEVICE
+from lab.network import NAMESPACES
+from lab.processes import in_namespaces
 from lab.provision import Obet
 from lab.vault_proxy import Request, VaultProxy
 from life_support import Edit, fails_clearly, let_locks_expire, promises, recap, verified, wait_until
@@ -78,7 +79,10 @@ def test_rules_that_lock_us_out_forced_past_every_check_are_taken_back_by_the_se
     playbook.write_text(json.dumps([play]))
     command = ["ansible-playbook", str(playbook), *_REVERTS]
     answer = served.lab.node1.run(command, env=served.environment, check=False, timeout=120)
-    fails_clearly(answer, 2, MANAGED_DEVICE, "access is not as it must be", "node1 to", "takes the change back")
+    # A slow node's attempts may come through when the server has taken the rules back already: nothing is pending then.
+    late = "is pending" in answer.stdout
+    said = ["is pending"] if late else ["access is not as it must be", "node1 to"]
+    fails_clearly(answer, 2, MANAGED_DEVICE, *said, "takes the change back")
     assert recap(answer.stdout)[MANAGED_DEVICE]["changed"] == 1, "the rules were placed"
     wait_until(lambda: _rules(server) == before)
     assert promises(served, MANAGED_DEVICE)[0] == 0
@@ -94,7 +98,7 @@ def test_a_kill_between_apply_and_confirm_is_taken_back_and_the_next_run_reaps_w
 
     def kill(_: Request) -> None:
         armed.append(_rules(server))
-        os.killpg(play.pid, signal.SIGKILL)
+        _kill_the_play(served)
 
     proxied.on(_BETWEEN, kill)
     play = node.popen(arguments, env=served.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -183,6 +187,13 @@ def _fill_etc(server: Machine) -> None:
         "cat /dev/zero >/run/etc/filler 2>/dev/null || true; mount --move /run/etc /etc"
     )
     server.run(["sh", "-euc", script])
+
+
+def _kill_the_play(own: Obet) -> None:
+    """Ansible's own process and its workers, which have sessions of their own."""
+    for process in in_namespaces([NAMESPACES / own.lab.node1.namespace]):
+        if b"ansible-playbook" in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            process.signal(signal.SIGKILL)
 
 
 def _processes(own: Obet, name: str) -> list[str]:

@@ -196,16 +196,17 @@ def test_hashes_that_others_have_published_for_a_password_match_it(kind: int, ke
     assert secrets.matches("hashcat", kind, kept)
 
 
-def test_a_users_lines_add_up_and_a_new_secret_takes_the_place_of_a_password() -> None:
+def test_a_users_lines_add_up_and_a_secret_needs_the_password_gone_first() -> None:
     made = tree("username a password 0 clear", "username a privilege 15")
     assert "username a privilege 15 password 0 clear" in made.rendered()
+    assert "both a user password and a user secret" in made.load(["username a secret Neu"])[0][1]
 
-    made.load(["service password-encryption", "username a secret Neu"])
+    made.load(["no username a", "username a privilege 15 secret Neu", "username a secret Neuer"])
 
     line = next(line for line in made.rendered() if line.startswith("username a"))
     assert line.startswith("username a privilege 15 secret 9 $9$")
-    assert users_lines.check(line, "Neu")
-    assert not users_lines.check(line, "clear")
+    assert users_lines.check(line, "Neuer")
+    assert not users_lines.check(line, "Neu")
 
 
 def test_a_hash_that_is_none_is_refused() -> None:

@@ -6,10 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import asyncssh
 import pytest
-from ios_support import READY, as_node, console, gets_in, napalm, pinned, session, told, until
+from ios_support import (
+    READY,
+    as_node,
+    console,
+    gets_in,
+    napalm,
+    pinned,
+    session,
+    system_name,
+    telnet_answers,
+    told,
+    until,
+)  # fmt: skip
 from lab.simulators.faults import FaultKind
 from napalm.base.exceptions import ConnectionException, MergeConfigException, ReplaceConfigException
 from netmiko.exceptions import NetmikoBaseException
+from pysnmp.hlapi.v3arch.asyncio import CommunityData, UsmUserData, usmAesCfb128Protocol, usmHMACSHAAuthProtocol
 from simulator_support import cabled, reaches
 
 if TYPE_CHECKING:
@@ -226,6 +239,40 @@ def test_in_a_vrf_an_access_class_without_vrf_also_refuses_all(switch: Simulator
     assert reaches(switch, "node1", switch.ipv4, 22)
 
 
+def test_a_list_on_the_interface_filters_all_packets_and_cuts_what_is_there(switch: Simulator) -> None:
+    held = session(switch, "node2")
+    lines = ["ip access-list extended EDGE", " permit tcp host 198.51.100.11 any", "ipv6 access-list EDGE6",
+             " permit tcp host 2001:db8:51::11 any", "interface Vlan1", " ip access-group EDGE in",
+             " ipv6 traffic-filter EDGE6 in"]  # fmt: skip
+    switch.control.call("configure", lines=lines)
+
+    for address in (switch.ipv4, switch.ipv6):
+        assert reaches(switch, "node1", address, 22)
+        assert not reaches(switch, "outsider1", address, 22)
+        assert not reaches(switch, "node2", address, 80)
+    held_channel = held.get_transport()
+    assert held_channel is not None
+    denied = switch.control.state()["denied"]
+    held_channel.send_ignore()
+    assert until(lambda: switch.control.state()["denied"] > denied)
+    held_channel.close()
+
+
+def test_removing_a_user_asks_first(switch: Simulator) -> None:
+    switch.control.call("configure", lines=["username gone privilege 15 secret Bald-nicht-mehr-1"])
+
+    def remove() -> str:
+        with console(switch) as connection:
+            connection.config_mode()
+            asked = connection.send_command_timing("no username gone", strip_prompt=False)
+            connection.send_command_timing("\n", strip_prompt=False)
+            return str(asked)
+
+    assert "[confirm]" in as_node(switch, remove)
+    assert not gets_in(switch, user="gone", password="Bald-nicht-mehr-1")
+    assert "username gone" not in switch.control.state()["running"]
+
+
 def test_services_that_are_off_listen_no_more(switch: Simulator) -> None:
     ports = (23, 80, 443, 7, 79)
     switch.control.call("configure", lines=["service tcp-small-servers", "ip finger"])
@@ -357,6 +404,74 @@ def test_an_snmpv3_user_is_kept_but_not_shown_in_the_configuration(switch: Simul
     assert "User name: watcher" in told(switch, "show snmp user")[0]
 
 
+def test_version_3_answers_its_user_alone_and_a_community_that_is_off_answers_nobody(switch: Simulator) -> None:
+    group = "snmp-server group readers v3 priv"
+    user = "snmp-server user watcher readers v3 auth sha Lang-genug-1 priv aes 128 Lang-genug-2"
+    switch.control.call("configure", lines=[group, user])
+    sha, aes = usmHMACSHAAuthProtocol, usmAesCfb128Protocol
+    right = UsmUserData("watcher", "Lang-genug-1", "Lang-genug-2", authProtocol=sha, privProtocol=aes)
+    wrong = UsmUserData("watcher", "Lang-genug-9", "Lang-genug-2", authProtocol=sha, privProtocol=aes)
+    clear = UsmUserData("watcher", "Lang-genug-1", authProtocol=sha)
+
+    assert system_name(switch, right) == system_name(switch, CommunityData("public")) == "switch1"
+    assert "digest" in system_name(switch, wrong)
+    assert "security level" in system_name(switch, clear)
+
+    switch.control.call("configure", lines=["no snmp-server community public"])
+
+    assert "No SNMP response" in system_name(switch, CommunityData("public"))
+    assert system_name(switch, right) == "switch1"
+
+
+def test_a_community_answers_only_the_sources_of_its_list(switch: Simulator) -> None:
+    lines = [
+        "access-list 10 permit 198.51.100.12",
+        "no snmp-server community public",
+        "snmp-server community ours RO 10",
+    ]
+    switch.control.call("configure", lines=lines)
+    assert "No SNMP response" in system_name(switch, CommunityData("ours"))
+
+    switch.control.call("configure", lines=["access-list 10 permit 198.51.100.11"])
+
+    assert system_name(switch, CommunityData("ours")) == "switch1"
+
+
+def test_telnet_takes_the_same_password_in_clear_and_no_other(switch: Simulator) -> None:
+    login = switch.initial_login
+
+    assert "Current privilege level is 15" in telnet_answers(switch, login.user, login.password)
+    assert "% Login invalid" in telnet_answers(switch, login.user, "falsch")
+
+
+def test_the_ssh_server_offers_only_the_algorithms_it_is_told(switch: Simulator) -> None:
+    def kex() -> str:
+        client = session(switch)
+        transport = client.get_transport()
+        assert transport is not None
+        cipher = str(transport.remote_cipher)
+        client.close()
+        return cipher
+
+    assert kex() != "aes256-ctr"
+
+    switch.control.call("configure", lines=["ip ssh server algorithm encryption aes256-ctr"])
+
+    assert kex() == "aes256-ctr"
+
+
+def test_with_aaa_the_lists_of_methods_decide(switch: Simulator) -> None:
+    switch.control.call("configure", lines=["aaa new-model", "aaa authentication login default group radius"])
+    assert not gets_in(switch)
+
+    switch.control.call("configure", lines=["aaa authentication login default group radius local"])
+    assert gets_in(switch)
+    assert told(switch, "show privilege") == ["Current privilege level is 1"]
+
+    switch.control.call("configure", lines=["aaa authorization exec default local"])
+    assert told(switch, "show privilege") == ["Current privilege level is 15"]
+
+
 def test_below_privilege_15_the_configuration_is_hidden_unless_the_command_is_given(switch: Simulator) -> None:
     lines = ["username reader privilege 5 secret Nur-lesen-123", "privilege exec level 5 show running-config view full"]
     switch.control.call("configure", lines=lines)
@@ -412,9 +527,15 @@ def test_a_connection_drops_at_the_command_it_is_told(switch: Simulator, kind: F
     switch.control.fault(kind, "write mem", times=1)
     switch.control.call("configure", lines=["ip ssh time-out 61"])
 
-    with pytest.raises((NetmikoBaseException, OSError, EOFError)):
-        told(switch, "show clock", "write mem", "show clock")
+    client = session(switch)
+    channel = client.invoke_shell()
+    channel.sendall(b"write mem\n")
+    said = b""
+    while received := channel.recv(4096):
+        said += received
+    client.close()
 
+    assert b"[OK]" not in said
     assert ("time-out 61" in switch.control.state()["startup"]) == (kind is FaultKind.DROP_AFTER)
 
 

@@ -20,8 +20,8 @@ from leaks.places import PLACES, Place, look
 from leaks.search import Search
 from leaks.story import CONTROL, Played, Story
 
-_ONBOARD, _CONFIGURE, _SITE, _END = (
-    f"playbooks/{name}.yml" for name in ("onboard", "configure", "site", "post_warranty")
+_ONBOARD, _CONFIGURE, _ROTATE, _SITE, _END = (
+    f"playbooks/{name}.yml" for name in ("onboard", "configure", "rotate_credentials", "site", "post_warranty")
 )
 _ECHOES = "#!/bin/sh\ntee /dev/stderr\nexit 1\n"
 _SU = "#!/bin/sh\ntee /dev/stderr\n"  # says yes to every password
@@ -34,7 +34,7 @@ exit 1
 """
 _PYTHON = """#!/bin/sh
 told=$(cat)
-case $told in *obet_secret_file*) printf '%s\\n' "$told"; printf '%s\\n' "$told" >&2; exit 1 ;; esac
+case $told in *MODULE*) printf '%s\\n' "$told"; printf '%s\\n' "$told" >&2; exit 1 ;; esac
 printf '%s\\n' "$told" | /usr/bin/python3.11 -
 """
 _SURPRISE = """
@@ -188,7 +188,7 @@ def test_vault_takes_no_completion(story: Story) -> None:
 
 def test_vault_takes_no_service_secret(story: Story) -> None:
     played = story.runner("service", MANAGED_DEVICE, _CONFIGURE)
-    fails(story, played, "Each service secret stands in Vault")
+    fails(story, played, "The next value of each secret stands in Vault")
     story.vault_as_contracts_say()
 
 
@@ -203,9 +203,29 @@ def test_a_disk_that_is_full(story: Story, server: Machine) -> None:
 
 
 def test_a_python_that_says_what_it_was_told(story: Story, server: Machine) -> None:
-    with replaced(server, "/usr/bin/python3", _PYTHON):
+    with replaced(server, "/usr/bin/python3", _PYTHON.replace("MODULE", "obet_secret_file")):
         played = story.runner("python", MANAGED_DEVICE, _CONFIGURE)
     fails(story, played, "Each secret is in its file")
+
+
+def test_a_python_that_says_what_it_was_told_to_try(story: Story, server: Machine) -> None:
+    with replaced(server, "/usr/bin/python3", _PYTHON.replace("MODULE", "obet_service_check")):
+        played = story.runner("trying", MANAGED_DEVICE, _CONFIGURE)
+    fails(story, played, "It takes what is in its file", "It was not shown")
+
+
+def test_a_check_that_says_what_it_was_told_and_takes_anything(story: Story, server: Machine) -> None:
+    story.play(_CONFIGURE, "--limit", MANAGED_DEVICE)
+    with replaced(server, "/usr/local/bin/status-takes", _SU):
+        played = story.runner("check", MANAGED_DEVICE, _ROTATE)
+    fails(story, played, "It refuses what was there before", "It was not shown")
+
+
+def test_vault_takes_no_completion_of_a_service_secret(story: Story) -> None:
+    story.vault_only_reads("technical", MANAGED_DEVICE)
+    played = story.runner("service complete", MANAGED_DEVICE, _CONFIGURE)
+    fails(story, played, "The next value of each secret is its own")
+    story.vault_as_contracts_say()
 
 
 @pytest.mark.parametrize("setting", ["ANSIBLE_PIPELINING=0", "ANSIBLE_KEEP_REMOTE_FILES=1"])

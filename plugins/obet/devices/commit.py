@@ -29,7 +29,7 @@ def commit(driver: Driver, change: Change, *, attempt: Attempt, record: Record, 
         driver.check_pending(change, attempt())
     except ObetError as error:
         within = f"within {change.revert_seconds} s"
-        raise type(error)(f"{error}; not confirmed: the device takes the change back {within}") from error
+        raise type(error)(f"{error}; not confirmed: the device takes the change back {within}") from None
     driver.confirm(change)
     if not driver.is_kept(change):
         raise DeviceError("the change was confirmed, and what the device keeps is something else: look at it by hand")

@@ -68,7 +68,8 @@ def read(running: str) -> Configuration:
         elif not indented and _MACRO.match(line):
             place = _behind_macro(lines, place)
         elif not _is_free(text) and (reason := _unreadable(text, 1 if indented else 2)):
-            unread.append(f"line {place} of the configuration {reason}: {printable(text)[:80]}")
+            # Its first word alone: what stands behind may be a secret.
+            unread.append(f"line {place} of the configuration {reason}: `{printable(text.split(' ')[0])[:40]} …`")
         if indented and commands:
             commands[-1][1].append(text)
         else:

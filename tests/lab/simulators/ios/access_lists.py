@@ -189,24 +189,31 @@ class AccessList:
         """An empty one of the mode standard, extended or ipv6."""
         self.mode = mode
         self.entries: dict[int, AccessEntry] = {}
+        self._texts: set[str] = set()
 
     def add(self, entry: AccessEntry) -> None:
         """Take an entry in; one that is there already is passed over, as IOS does."""
-        if any(entry.text == other.text for other in self.entries.values()):
+        text = entry.text
+        if entry.action != "remark" and text in self._texts:
             return
-        number = entry.sequence or max(self.entries, default=0) + STEP
+        last = next(reversed(self.entries), 0)
+        number = entry.sequence or last + STEP
         if number in self.entries:
             raise EntryError("% Duplicate sequence number")
         self.entries[number] = entry
-        self.entries = dict(sorted(self.entries.items()))
+        self._texts.add(text)
+        if number < last:
+            self.entries = dict(sorted(self.entries.items()))
 
     def remove(self, line: str) -> None:
         """Take an entry out, by number or as it was typed."""
         if line.removeprefix("sequence ").isdigit():
-            self.entries.pop(int(line.removeprefix("sequence ")), None)
+            gone = self.entries.pop(int(line.removeprefix("sequence ")), None)
+            self._texts.discard(gone.text if gone else "")
             return
         text = parse(self.mode, line).text
         self.entries = {number: entry for number, entry in self.entries.items() if entry.text != text}
+        self._texts.discard(text)
 
     def resequence(self, start: int, step: int) -> None:
         """Number the entries anew."""
@@ -217,10 +224,28 @@ class AccessList:
         word = "sequence " if self.mode == "ipv6" else ""
         return [f"{word}{number} {entry.text}" for number, entry in self.entries.items()]
 
+    def permits(self, source: str) -> bool:
+        """Whether a packet from this IPv4 address, to anywhere, would be let in; as for `nft`, empty lets all in."""
+        for entry in self.entries.values():
+            if entry.action != "remark" and _covers(entry.source.address, source):
+                return entry.action == "permit"
+        return not self.entries
+
     def nft(self) -> list[str]:
         """As rules: what is permitted returns to the calling chain, the rest is refused. An empty list permits all."""
         rules = [rule for entry in self.entries.values() if (rule := _nft(entry, self.mode))]
         return [*rules, RESET] if rules else []
+
+
+def _covers(address: str, source: str) -> bool:
+    if address == EVERYWHERE:
+        return True
+    base, _, wildcard = address.removeprefix("host ").partition(" ")
+    try:
+        bits = int(ipaddress.IPv4Address(wildcard or 0))
+        return int(ipaddress.IPv4Address(base)) | bits == int(ipaddress.IPv4Address(source)) | bits
+    except ValueError:
+        return False
 
 
 def _nft(entry: AccessEntry, mode: str) -> str:

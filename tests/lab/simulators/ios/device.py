@@ -13,7 +13,7 @@ from lab.processes import write_atomically
 from lab.simulators.device import Control, Device, Settings
 from lab.simulators.faults import FaultKind
 
-from . import actions, factory, secrets, services, shows  # noqa: F401 - two of them register commands
+from . import actions, factory, monitoring, secrets, services, shows  # noqa: F401 - two of them register commands
 from .archive import Archive
 from .flash import CAPACITY, RUNNING, STARTUP, FileError, Flash
 from .listeners import Listeners
@@ -46,6 +46,7 @@ class Simulated(Device):
         self.engine_id = secrets.engine_id()
         self._startup = self.directory / "startup-config"
         self._private = self.directory / "private-config.json"
+        self._made = self.directory / "made"  # it has been started before
         self._key_file = self.directory / "ssh_host_rsa_key"
         self._listeners = Listeners(self)
         self._changed_by = ""
@@ -83,9 +84,9 @@ class Simulated(Device):
         if self._private.exists():
             private = json.loads(self._private.read_text(encoding="utf-8"))
             self.snmp_users, self.engine_id = private["snmp_users"], private["engine_id"]
-        elif not self._key_file.exists():
+        if not self._made.exists():
             self._first_start()
-        if self._startup.exists():
+        elif self._startup.exists():
             self.config.load(self._startup.read_bytes().decode(LATIN).splitlines())
 
     def _first_start(self) -> None:
@@ -96,6 +97,7 @@ class Simulated(Device):
         self.config.load(factory.configuration(own.name, own.user, own.password_hash, own.addresses))
         self.config.load(own.options.get("lines", []))
         self.save(own.user)
+        self._made.touch()
 
     async def open_services(self) -> None:
         """Enforce the running configuration and listen where it says."""
@@ -234,7 +236,7 @@ class Simulated(Device):
 
     def _hidden(self, line: str, negated: bool) -> str:
         if line.startswith("snmp-server user "):
-            return self._snmp_user(line.split()[2:], negated=negated)
+            return monitoring.user(self, line.split()[2:], negated=negated)
         words = line.split()
         if words[2:3] == ["zeroize"]:
             self._key_file.unlink(missing_ok=True)
@@ -245,19 +247,9 @@ class Simulated(Device):
         self.make_key(int(found[1]))
         return f"% The key modulus size is {found[1]} bits\n% Generating {found[1]} bit RSA keys, keys will be non-exportable...\n[OK]"  # noqa: E501
 
-    def _snmp_user(self, words: list[str], *, negated: bool) -> str:
-        if negated:
-            self.snmp_users.pop(words[0], None)
-            return ""
-        if len(words) < 3 or words[2] not in ("v3", "v1", "v2c"):
-            raise LineError("% Incomplete command.")
-        text = " ".join(words[3:])
-        auth, priv = re.search(r"auth (\S+) (\S+)", text), re.search(r"priv (\S+(?: \d+)?) (\S+)", text)
-        self.snmp_users[words[0]] = {
-            "group": words[1], "auth": auth[1].upper() if auth else "None", "priv": priv[1].upper() if priv else "None",
-            "auth_secret": auth[2] if auth else "", "priv_secret": priv[2] if priv else "",
-        }  # fmt: skip
-        return ""
+    def snmp(self, datagram: bytes, source: str) -> bytes | None:
+        """What the SNMP agent answers."""
+        return monitoring.answer(self, datagram, source)
 
     def controls(self) -> Mapping[str, Control]:
         """At the console, without a login: `configure` takes lines, `save` keeps them, `restore` is factory's state."""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 CAPACITY = 122_185_728
-FILE_SYSTEMS = ("flash:", "bootflash:")
 STARTUP, RUNNING, NULL = "nvram:startup-config", "system:running-config", "null:"
 SHORT = {"startup-config": STARTUP, "running-config": RUNNING, "start": STARTUP, "run": RUNNING, "null": NULL}
 

@@ -77,6 +77,8 @@ def match(mode: str, line: str) -> Match | None:
     best, best_score = None, (-1, -1)
     words = line.split()
     for rule in _candidates(mode, words[0]) if words else ():
+        if len(words) > 1 and len(rule.words) > 1 and not _may_be(rule.words[1], words[1]):
+            continue
         found = _match_one(rule, line)
         if found and (score := _score(rule, words)) > best_score:
             best, best_score = found, score
@@ -108,6 +110,16 @@ def prefixes(mode: str, line: str) -> tuple[str, ...] | None:
             if len(words) <= len(rule.words):
                 return tuple(canonical)
     return None
+
+
+def _may_be(wanted: str, word: str) -> bool:
+    return wanted[0] in "<(" or wanted.lower().startswith(word.lower())
+
+
+@cache
+def defaults(mode: str) -> frozenset[str]:
+    """The lines that hold in a mode where nothing is said."""
+    return frozenset(rule.text for rule in rules(mode) if rule.on_by_default)
 
 
 def _match_one(rule: Rule, line: str) -> Match | None:

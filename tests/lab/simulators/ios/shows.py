@@ -257,7 +257,8 @@ async def snmp_users(console: Console, _arguments: list[str]) -> str:
     """The SNMPv3 users, which the configuration does not show."""
     return "\n".join(
         f"\nUser name: {name}\nEngine ID: {console.device.engine_id}\nstorage-type: nonvolatile\t active\n"
-        f"Authentication Protocol: {fields['auth']}\nPrivacy Protocol: {fields['priv']}\nGroup-name: {fields['group']}"
+        f"Authentication Protocol: {fields['auth'].upper() or 'None'}\n"
+        f"Privacy Protocol: {fields['priv'].upper() or 'None'}\nGroup-name: {fields['group']}"
         for name, fields in console.device.snmp_users.items()
     )
 

@@ -54,7 +54,7 @@ class Section:
         entry = self.lines.get(tuple(line.split()))
         if entry is not None:
             return not entry.negated
-        return any(rule.on_by_default and rule.text == line for rule in grammar.rules(self.mode))
+        return line in grammar.defaults(self.mode)
 
     def starting(self, *words: str) -> Iterator[Entry]:
         """The lines that begin with these words."""

@@ -14,6 +14,7 @@ DEFAULT_KIND = 9
 BANNER = re.compile(r"\s*banner\s+(motd|login|exec|incoming)\s+(\^C|\S)(.*)", re.DOTALL)
 SECRET = re.compile(r"(?P<before>.*?\bsecret) (?:(?P<kind>[0589]) )?(?P<text>\S+)$")
 PASSWORD = re.compile(r"(?P<before>.*?\b(?:password|key)) (?:(?P<kind>[067]) )?(?P<text>\S+)$")
+BOTH = "ERROR: Can not have both a user password and a user secret.\nPlease choose one or the other."
 ALGORITHMS = {"md5": 5, "sha256": 8, "scrypt": 9}
 
 
@@ -34,9 +35,10 @@ def kept(line: str, before: str, *, conceal: bool) -> str:
 
 def _user(line: str, before: str, *, conceal: bool) -> str:
     words = line.split(None, 2)
-    parts = _parts(before) | _parts(words[2] if len(words) > 2 else "")
-    if "secret" in _parts(words[2] if len(words) > 2 else ""):
-        parts.pop("password", None)
+    kept_parts, typed = _parts(before), _parts(words[2] if len(words) > 2 else "")
+    parts = kept_parts | typed
+    if "secret" in parts and "password" in parts:
+        raise SecretError(BOTH)
     out = [f"username {words[1]}"]
     out += [f"privilege {parts['privilege']}"] if parts.get("privilege", "1") != "1" else []
     out += [word for word in ("nopassword",) if word in parts]

@@ -103,6 +103,7 @@ LOOSER = {
     "everybody by all ports but one": (entry("permit tcp any any neq www"), ALL4),
     "everybody by one of several ports": (entry("permit tcp any any eq www 22 443"), ALL4),
     "a port of a name that is not known": (entry("permit tcp any any eq unheard-of"), ALL4),
+    "a port of a name that is not known among others": (entry("permit tcp any any eq telnet unheard-of"), ALL4),
     "a source port": (entry("permit tcp any eq 22 any"), ALL4),
     "established": (entry("permit tcp any any established"), ALL4),
     "a time": (entry("permit tcp any any eq 22 time-range NIGHT"), ALL4),
@@ -127,6 +128,10 @@ LOOSER = {
     ),
     "a list shown twice": (before("line vty 0 4\n", LIST + ENTRY), "shown twice"),
     "lines bound to another list": (bound_to("ip access-list standard DOOR", " permit 203.0.113.66"), STRANGER),
+    "a standard list whose numbers say another order": (
+        bound_to("ip access-list standard DOOR", " 20 deny any", " 10 permit any"),
+        "access list DOOR, `10 permit any`",
+    ),
     "a standard list by number": (bound_to("access-list 10 permit 1.1.1.1").replace("DOOR", "10"), "takes 1.1.1.1"),
     "a standard list of a network": (
         bound_to("ip access-list standard DOOR", " 10 permit 203.0.113.0 0.0.0.255 log"),
@@ -139,6 +144,14 @@ LOOSER = {
     "one range of lines without a list": (first_lines(BOUND, ""), "line vty 0 4: no `access-class`"),
     "one range of lines without a list of IPv6": (first_lines(BOUND6, ""), "line vty 0 4: no `ipv6 access-class`"),
     "more lines than we bound": (before("!\nend\n", "line vty 16 31\n transport input ssh\n"), "line vty 16 31: no"),
+    "lines that do not say what they take": (
+        before("!\nend\n", "line vty 16 31\n"),
+        "line vty 16 31: no `access-class`",
+    ),
+    "lines that take everything": (
+        before("!\nend\n", "line vty 16 31\n transport input all\n"),
+        "line vty 16 31: no `access-class`",
+    ),
     "a list that is bound outwards": (first_lines(BOUND, " access-class OBET-MANAGEMENT-V4 out\n"), ALL4),
     "a list of one VRF": (
         first_lines(BOUND, BOUND + " access-class OBET-MANAGEMENT-V4 in vrfname Mgmt\n"),
@@ -183,6 +196,18 @@ STRICTER = {
         bound_to("ip access-list extended DOOR", " permit ip host 198.51.100.11 any"),
         "may refuse 198.51.100.12: line vty 0 4",
     ),
+    "a standard list whose numbers say another order": (
+        bound_to("ip access-list standard DOOR", " 20 permit 198.51.100.11", " 10 deny any"),
+        "may refuse 198.51.100.11-198.51.100.12: line vty 0 4",
+    ),
+    "a permit that is perhaps, and logs": (
+        instead(ENTRY, ENTRY.rstrip() + " log time-range DAY\n"),
+        "may refuse 198.51.100.11",
+    ),
+    "through a VRF": (
+        also("vrf definition Mgmt").replace(" in vrf-also", " in"),
+        "may refuse 198.51.100.11-198.51.100.12",
+    ),
     "no line that takes SSH": (instead("transport input ssh", "transport input none"), "nothing takes SSH there"),
     "a wildcard that is taken as larger": (entry("deny ip 0.0.0.0 213.85.85.85 any"), "may refuse 198.51.100.11"),
 }
@@ -212,8 +237,8 @@ SIDE_DOORS = {
     "SSH of version 1": (instead("ip ssh version 2\n", ""), "SSH version 1"),
     "a range of lines that is not shown": (instead("line vty 0 4\n", "line vty 2 4\n"), "virtual line 0 is not shown"),
     "lines that are not understood": (instead("line vty 0 4\n", "line vty zero\n"), "virtual lines that are not"),
-    "a command that is none": (also("ip h\ufffdtp server"), "is no command: ip h"),
-    "control characters": (also("tftp-ser\x00ver flash:x"), "holds control characters: tftp-ser\\x00ver"),
+    "a command that is none": (also("ip h\ufffdtp server"), "is no command: `ip …`"),
+    "control characters": (also("tftp-ser\x00ver flash:x"), "holds control characters: `tftp-ser\\x00ver …`"),
     "a second end of a banner": (also("banner motd ^C", "a ^C", "line ^C"), "the mark at which a banner ends"),
 }
 HARMLESS = {
@@ -314,7 +339,11 @@ def test_the_entry_that_opens_is_named_with_its_number_and_list() -> None:
 
 def test_a_finding_holds_no_password() -> None:
     found = findings(also("username guest privilege 15 nopassword", "username a password 0 Canary-1 nopassword"))
-    assert len(found) == 2
+    found += findings(
+        also("snmp-server community Canary-1\x00 RO", "netconf beep initiator 1.1.1.1 9 user a password Canary-1")
+    )
+    found += findings(also("enable secret 0 Canary-1^C", "key \ufffd Canary-1"))
+    assert len(found) == 6
     assert "Canary-1" not in "".join(found)
 
 

@@ -100,6 +100,7 @@ OPENED = {
     "our jump for one interface": (instead("dst-port=22,8729", "dst-port=22,8729 in-interface=ether1"), ANY4),
     "our drop off": (instead("action=drop", "action=drop disabled=yes"), ANY4),
     "our drop limited": (instead("action=drop", "action=drop limit=1,5:packet"), ANY4),
+    "our drop for all but a list": (instead("action=drop", "action=drop src-address-list=!staff"), ANY4),
     "our drop made a log": (instead("action=drop", "action=log"), ANY4),
     "our drop in raw alone": (
         instead("action=drop", "action=drop disabled=yes")
