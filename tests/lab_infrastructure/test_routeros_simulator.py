@@ -809,3 +809,38 @@ def test_many_devices_share_a_process_and_each_has_rules_of_its_own(router: Simu
 def test_the_control_refuses_what_it_does_not_know(router: Simulator) -> None:
     with pytest.raises(LabError, match="KeyError"):
         router.control.call("nonsense")
+
+
+def dropped(router: Simulator, comment: str) -> int:
+    rows = api(router)("/ip/firewall/filter/print", stats=True)
+    return next(int(row["packets"]) for row in rows if row.get("comment") == comment)
+
+
+def test_a_rule_that_drops_counts_what_it_drops_and_goes_on_when_others_come_and_go(router: Simulator) -> None:
+    rule = '/ip firewall filter add chain=input action=drop protocol=tcp dst-port=22 src-address={} comment="{}"'
+    run(router, rule.format("198.51.100.66", "outsider"))
+    run(router, rule.format("198.51.100.12", "node2"))
+    assert dropped(router, "outsider") == 0
+    assert not reaches(router, "outsider1", router.ipv4, 22)
+    seen = dropped(router, "outsider")
+    run(router, "/ip firewall filter add chain=forward action=drop place-before=0")
+    run(router, '/ip firewall filter remove [find where comment="node2"]')
+
+    assert seen > 0
+    assert dropped(router, "outsider") == seen
+    assert not reaches(router, "outsider1", router.ipv4, 22)
+    assert dropped(router, "outsider") > seen
+    router.control.reboot()
+    assert dropped(router, "outsider") == 0
+
+
+def test_an_item_of_an_array_is_picked_and_none_past_its_end(router: Simulator) -> None:
+    script = ":put [:pick [/ip service find] 1]; :put [:len [:pick [/ip service find] 99]]; :put [:pick abcdef 1 3]"
+    assert router.control.call("script", source=script).split() == ["*2", "0", "bc"]
+
+
+def test_an_export_into_a_file_needs_the_right_to_write(router: Simulator) -> None:
+    run(router, '/user add name=looks password="a b" group=read')
+    with pytest.raises(TrapError, match="not enough permissions"):
+        tuple(api(router, "looks", "a b")("/export", file="x"))
+    assert router.control.state()["files"] == []

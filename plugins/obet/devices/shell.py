@@ -41,16 +41,16 @@ class Shell:
         options = connect_options(device, self._credential)
         return await asyncssh.connect(str(device.addresses.first), device.port("ssh"), **options)
 
-    def run(self, command: str) -> Answer:
-        """What the command prints, on both of its outputs; how it ended is in `detail`."""
+    def run(self, command: str, timeout: float = _COMMAND_TIMEOUT) -> Answer:
+        """What the command prints, on both of its outputs; how it ended is in `detail`. `timeout` in seconds."""
         try:
-            return self._loop.run(self._execute(command))
+            return self._loop.run(self._execute(command, timeout))
         except (OSError, TimeoutError, asyncssh.Error) as error:
             raise self._broken(failed(error)) from None
 
-    async def _execute(self, command: str) -> Answer:
+    async def _execute(self, command: str, timeout: float) -> Answer:
         assert self._connection is not None  # noqa: S101 - a context was entered
-        async with asyncio.timeout(_COMMAND_TIMEOUT):
+        async with asyncio.timeout(timeout):
             return await execute(self._connection, command, asyncssh.STDOUT)
 
     def _broken(self, answer: Answer) -> DeviceError:

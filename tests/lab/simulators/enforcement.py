@@ -120,6 +120,10 @@ class Enforcement:
         found = re.search(r"packets (\d+)", text)
         return int(found[1]) if found else 0
 
+    def forget(self) -> None:
+        """The counters begin anew with the next `apply`, as after a boot."""
+        self._counters = ()
+
     def counted(self) -> dict[str, int]:
         """How many packets each counter has seen; none where `apply` was given none."""
         if not self._counters:

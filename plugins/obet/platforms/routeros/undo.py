@@ -14,10 +14,10 @@ from obet.platforms.routeros.export import Entry, Export, parse
 _OURS = "obet: "
 _MARK = "obet: undone"  # not that of the rules: they may have been cut off, and that is what was before
 # What the rules may set, and how RouterOS 7 is delivered.
-_SERVICES = {"ftp": "no", "telnet": "no", "www": "no", "www-ssl": "yes", "api": "no", "winbox": "no"}
-_SERVICES |= {"api-ssl": "no", "ssh": "no"}
+SERVICES = {"ftp": "no", "telnet": "no", "www": "no", "www-ssl": "yes", "api": "no", "winbox": "no"}
+SERVICES |= {"api-ssl": "no", "ssh": "no"}
 _TLS = ("www-ssl", "api-ssl")
-_SETTINGS = (
+SETTINGS = (
     ("ip ssh", "strong-crypto", "no"),
     ("ip ssh", "forwarding-enabled", "no"),
     ("tool mac-server", "allowed-interface-list", "all"),
@@ -27,6 +27,24 @@ _SETTINGS = (
     ("tool romon", "enabled", "no"),
     ("ip neighbor discovery-settings", "discover-interface-list", "static"),
     ("snmp", "trap-version", "1"),
+)
+
+# Takes away what the rules made, and what says our name. The filter last: while any of it is there, all is done again.
+REMOVAL = "".join(
+    f"{line}\n"
+    for line in (
+        *(f'/ip service set {name} address=""' for name in SERVICES),
+        *(
+            f"/{path} remove [find where {which}]"
+            for path in ("ip firewall filter", "ipv6 firewall filter")
+            for which in (
+                "jump-target=obet-management",
+                "chain=obet-management && action=drop",
+                "chain=obet-management",
+                'comment~"^obet: "',
+            )
+        ),
+    )
 )
 
 
@@ -41,7 +59,7 @@ def undo(running: str) -> str:
         *_filter(export, "ip firewall filter"),
         *_filter(export, "ipv6 firewall filter"),
         *_services(export),
-        *(_set(path, "", [(name, export.written(path, name) or was)]) for path, name, was in _SETTINGS),
+        *(_set(path, "", [(name, export.written(path, name) or was)]) for path, name, was in SETTINGS),
         *_communities(export),
     ]
     return "\n".join(lines) + "\n"
@@ -53,18 +71,18 @@ def _filter(export: Export, path: str) -> Iterator[str]:
     for entry in export.entries(path):
         there.setdefault(entry.get("chain"), []).append(entry)
     for entries in there.values():
-        foreign = sum(not _is_ours(entry) for entry in entries)
+        foreign = sum(not is_ours(entry) for entry in entries)
         for place, entry in enumerate(entries):
-            if not _is_ours(entry):
+            if not is_ours(entry):
                 continue
-            added = sum(map(_is_ours, entries[:place]))
+            added = sum(map(is_ours, entries[:place]))
             yield _added(path, entry, place if place < foreign + added else None)
     yield _try(f'/{path} remove [find where chain=input && comment="{_MARK}"]')
     yield _try(f'/{path} remove [find where action=drop && comment="{_MARK}"]')
     yield _try(f'/{path} remove [find where comment="{_MARK}"]')
 
 
-def _is_ours(entry: Entry) -> bool:
+def is_ours(entry: Entry) -> bool:
     return entry.get("comment").startswith(_OURS)
 
 
@@ -78,7 +96,7 @@ def _added(path: str, entry: Entry, place: int | None) -> str:
 
 
 def _services(export: Export) -> Iterator[str]:
-    for name, delivered in _SERVICES.items():
+    for name, delivered in SERVICES.items():
         path = "ip service"
         values = [
             ("disabled", export.written(path, "disabled", name) or delivered),

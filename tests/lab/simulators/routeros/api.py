@@ -94,6 +94,12 @@ class Session:
             self.router.active.remove(self.caller)
         self.writer.close()
 
+    def end(self) -> None:
+        """Without power nothing of it goes on, not even a command that has begun."""
+        for task in list(self.tasks):
+            task.cancel()
+        self.drop()
+
     def drop(self) -> None:
         """Cut it without a word."""
         self.writer.transport.abort()

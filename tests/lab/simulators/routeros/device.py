@@ -85,6 +85,8 @@ class Simulated(Device):
             self.configuration = self.new_configuration(certificate=True)
             self._save()
         self.log = []
+        if self.enforcement:
+            self.enforcement.forget()
         self.accounts.renew()
         self._booted = self.timers.passed
 
@@ -133,7 +135,7 @@ class Simulated(Device):
         await self.services.close()
         await self.ssh.close()
         for session in list(self.sessions):
-            session.writer.transport.abort()
+            session.end()
 
     def replace(self, configuration: Configuration) -> None:
         """Another configuration, saved; the reboot that must follow takes it up."""
