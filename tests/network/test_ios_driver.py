@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncssh
@@ -183,6 +185,18 @@ def test_a_device_is_reached_over_ipv6_alone(switch: Simulator) -> None:
 def test_a_banner_that_looks_like_a_prompt_is_passed_over(switch: Simulator) -> None:
     switch.control.call("configure", lines=["banner motd ^C", "switch1#", "elsewhere# terminal length 0", "switch1#^C"])
     assert on(switch, lambda driver: driver.accounts()["obet"]) == "full"
+
+
+def test_a_session_leaves_no_file_and_no_secret_in_any_log_on_this_machine(
+    switch: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level(logging.DEBUG):
+        on(switch, lambda driver: driver.put_account("obet-two", Secret("Other-Canary-1"), "full"))
+    assert list(tmp_path.rglob("*")) == []
+    for secret in (PASSWORD, "Other-Canary-1", "$9$"):
+        assert secret not in caplog.text
 
 
 # Accounts
