@@ -575,3 +575,31 @@ def test_a_reboot_between_commit_and_confirm_takes_the_unsaved_change_away(switc
 
     assert until(lambda: switch.control.state()["boots"] == boots + 1 and gets_in(switch))
     assert "time-out" not in switch.control.state()["running"]
+
+
+def test_lists_count_what_they_refuse_and_go_on_when_others_change(switch: Simulator) -> None:
+    switch.control.call("configure", lines=ONLY_NODE1)
+    for address in (switch.ipv4, switch.ipv6, switch.ipv4):
+        assert not reaches(switch, "outsider1", address, 22)
+    switch.control.call("configure", lines=["ip access-list extended OTHER", " deny ip any any"])
+
+    ipv4, ipv6 = told(switch, "show ip access-lists", "show ipv6 access-list")
+
+    assert "    20 deny ip any any log (2 matches)" in ipv4.splitlines()
+    assert "    deny ipv6 any any log (1 match) sequence 20" in ipv6.splitlines()
+    assert "    10 deny ip any any" in ipv4.splitlines()
+
+
+def test_each_of_the_virtual_lines_is_shown(switch: Simulator) -> None:
+    (shown,) = told(switch, "show line")
+    assert sum("VTY" in line.split() for line in shown.splitlines()) == 16
+
+
+def test_the_level_of_a_command_is_not_that_of_all_that_begin_with_it_unless_it_says_so(switch: Simulator) -> None:
+    lines = ["username reader privilege 5 secret Nur-lesen-123", "privilege exec level 5 show"]
+    reader = {"username": "reader", "password": "Nur-lesen-123"}
+    switch.control.call("configure", lines=lines)
+    assert "Invalid input" in told(switch, "show startup-config", **reader)[0]
+
+    switch.control.call("configure", lines=["privilege exec all level 5 show"])
+    assert "hostname switch1" in told(switch, "show startup-config", **reader)[0]

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncssh
 import pytest
-from builders import DEVICE, addresses, device, ips
+from builders import DEVICE, addresses, ips
 from ios_support import until
 from lab.simulators.faults import FaultKind
+from network_support import described
 from obet.access.policy import ManagementPolicy
 from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login
 from obet.devices.driver import Change
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError
-from obet.model import Address, Addresses, CustomerAccess, Device, ManagementService
+from obet.model import Address, Addresses, CustomerAccess, ManagementService
 from obet.platforms.ios import driver_accounts
 from obet.platforms.ios.driver import IosDriver, open_driver
 from obet.platforms.ios.driver_console import opened
@@ -28,11 +31,12 @@ from obet.platforms.ios.proof import prove
 from obet.platforms.ios.rules import render
 from obet.secret import Secret
 from obet.vault.device_secrets import Login
-from simulator_support import at, cabled, reaches
+from simulator_support import at, reaches
 
 if TYPE_CHECKING:
     from lab.simulators.simulator import Simulator
 
+PLACE = "switch1"
 Result = TypeVar("Result")
 
 NODE1 = ips("198.51.100.11", "2001:db8:51::11")
@@ -53,35 +57,22 @@ class Killed(BaseException):
     """The process is gone: nothing of it runs any more."""
 
 
-@pytest.fixture(scope="module")
-def module_switch() -> Iterator[Simulator]:
-    with cabled("switch1") as found:
-        yield found
-
-
 @pytest.fixture
-def switch(module_switch: Simulator) -> Iterator[Simulator]:
+def switch(simulator: Simulator) -> Iterator[Simulator]:
     """The switch with an archive and our account, as onboarding leaves it."""
-    control = module_switch.control
+    control = simulator.control
     if "username obet " not in control.state()["startup"]:
         control.call("configure", lines=[*READY, *SHUT])
         control.call("save")
     control.forget()
     before = control.state()
-    yield module_switch
+    yield simulator
     control.clear()
     after = control.state()
     if any(after[part] != before[part] for part in ("running", "startup", "pending", "files")):
+        control.scale(100)
         control.call("restore")
-
-
-def as_device(switch: Simulator, **changes: Any) -> Device:
-    fields: dict[str, Any] = {
-        "platform": "ios",
-        "addresses": addresses(switch.ipv4, switch.ipv6),
-        "host_key": switch.ssh_host_key,
-    }
-    return device(DEVICE, **(fields | changes))
+        control.scale(1)
 
 
 def on(
@@ -92,7 +83,7 @@ def on(
     **changes: Any,
 ) -> Result:
     """What comes of a driver, opened as a host of the lab."""
-    target = as_device(switch, **changes)
+    target = described(switch, **changes)
 
     def opened_and_worked() -> Result:
         with open_driver(target, Login(login[0], Secret(login[1]))) as driver:
@@ -112,7 +103,7 @@ def change(run: str = "run-1", ours: list[Address] = NODE1, others: list[Address
 
 def attempt(switch: Simulator) -> int:
     """A new login from our own address, in this thread; how often outsiders were refused."""
-    with open_driver(as_device(switch), Login("obet", Secret(PASSWORD))):
+    with open_driver(described(switch), Login("obet", Secret(PASSWORD))):
         pass
     if reaches(switch, "outsider1", switch.ipv4, 22) or reaches(switch, "outsider1", switch.ipv6, 22):
         raise DeviceError("an outsider gets in")
@@ -196,6 +187,18 @@ def test_a_banner_that_looks_like_a_prompt_is_passed_over(switch: Simulator) -> 
     assert on(switch, lambda driver: driver.accounts()["obet"]) == "full"
 
 
+def test_a_session_leaves_no_file_and_no_secret_in_any_log_on_this_machine(
+    switch: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level(logging.DEBUG):
+        on(switch, lambda driver: driver.put_account("obet-two", Secret("Other-Canary-1"), "full"))
+    assert list(tmp_path.rglob("*")) == []
+    for secret in (PASSWORD, "Other-Canary-1", "$9$"):
+        assert secret not in caplog.text
+
+
 # Accounts
 
 
@@ -243,7 +246,7 @@ def test_an_account_that_looks_sees_all_that_a_proof_needs_and_changes_nothing(s
 def test_level_one_stays_as_it_was_beside_an_account_that_looks(switch: Simulator) -> None:
     switch.control.call("configure", lines=["username guest secret Guest-1"])
     on(switch, lambda driver: driver.put_account("obet-read", Secret("Reader-1"), "read"))
-    with pytest.raises(DeviceError, match="running configuration"):
+    with pytest.raises(DeviceError, match="shows guest no running configuration: the account needs privilege 15"):
         on(switch, lambda driver: driver.running(), login=("guest", "Guest-1"))
 
 
@@ -276,7 +279,7 @@ def customer_gets_in(switch: Simulator, key: asyncssh.SSHKey) -> bool:
     credential = {"username": "owner", "client_keys": [key], "preferred_auth": "publickey"}
 
     async def work() -> Answer:
-        target = as_device(switch)
+        target = described(switch)
         return await try_login(target, target.addresses.first, 22, credential, command="show privilege")
 
     answer = at(switch, "node1", lambda: asyncio.run(work()))
@@ -515,7 +518,7 @@ def test_a_slow_device_is_waited_for_and_a_silent_one_is_not(switch: Simulator) 
     login = Login("obet", Secret(PASSWORD))
 
     def ask(silence: float) -> str:
-        with opened(as_device(switch), login, silence) as console:
+        with opened(described(switch), login, silence) as console:
             return console.ask("show privilege")
 
     assert "15" in at(switch, "node1", lambda: ask(5.0))
@@ -544,7 +547,7 @@ def test_thousands_of_lines_and_text_that_is_no_ascii_are_read_and_ruled(switch:
 
 def test_a_colleagues_change_that_is_not_confirmed_is_left_alone_and_said(switch: Simulator) -> None:
     def colleague() -> None:
-        with opened(as_device(switch), Login(*_secret(initial(switch)))) as console:
+        with opened(described(switch), Login(*_secret(initial(switch)))) as console:
             console.enter("configure terminal revert timer 5")
             console.leave()
 
@@ -582,7 +585,7 @@ def test_the_change_of_another_run_is_left_alone_unless_that_run_is_over(switch:
 
 def test_a_change_under_our_account_that_names_no_run_is_nobodys_to_take_back(switch: Simulator) -> None:
     def armed() -> None:
-        with opened(as_device(switch), Login("obet", Secret(PASSWORD))) as console:
+        with opened(described(switch), Login("obet", Secret(PASSWORD))) as console:
             console.enter("configure terminal revert timer 5")
             console.leave()
 
@@ -696,7 +699,7 @@ def test_copies_of_the_customers_own_archive_go_only_where_they_name_us(switch: 
 
 
 def _archived(switch: Simulator, login: tuple[str, str]) -> None:
-    with opened(as_device(switch), Login(*_secret(login))) as console:
+    with opened(described(switch), Login(*_secret(login))) as console:
         console.ask("archive config")
 
 

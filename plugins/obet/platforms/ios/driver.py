@@ -49,6 +49,8 @@ class IosDriver:
         answer = self._console.ask("show running-config view full")
         if self._console.is_refused(answer):
             answer = self._console.ask("show running-config")
+        if self._console.is_refused(answer):
+            raise self._error(f"shows {self._user} no running configuration: the account needs privilege 15")
         return self._whole(_RUNNING, answer, "running")
 
     def denied(self) -> int | None:
