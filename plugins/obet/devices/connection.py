@@ -25,11 +25,13 @@ class Answer(msgspec.Struct, frozen=True):
     """How a device answered a login and a command: `detail` says what went wrong, and names no secret.
 
     `output` is what the command printed, with U+FFFD for what is no UTF-8 in it: whole where there is no detail.
+    `complaint` is what it printed on its other output.
     """
 
     outcome: Literal["accepted", "refused", "no answer", "closed", "wrong host key"]
     detail: str = ""
     output: str = ""
+    complaint: str = ""
 
 
 def pinned(host_key: str) -> dict[str, Any]:
@@ -92,16 +94,23 @@ def failed(error: OSError | asyncssh.Error) -> Answer:
     return Answer("closed" if isinstance(error, asyncssh.Error) else "no answer", type(error).__name__)
 
 
-async def execute(connection: asyncssh.SSHClientConnection, command: str, stderr: int = asyncssh.DEVNULL) -> Answer:
+async def execute(connection: asyncssh.SSHClientConnection, command: str) -> Answer:
     """Whatever a device prints, no more of it is read than a true answer could be long."""
-    process = await connection.create_process(command, encoding=None, stderr=stderr)
-    said = bytearray()
-    while block := await process.stdout.read(64 * 1024):
-        said += block
-        if len(said) > _LONGEST:
-            return Answer("accepted", f"the command prints more than {_LONGEST // 1024 // 1024} MiB")
+    process = await connection.create_process(command, encoding=None)
+    said, complaint = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
+    if len(said) > _LONGEST or len(complaint) > _LONGEST:
+        return Answer("accepted", f"the command prints more than {_LONGEST // 1024 // 1024} MiB")
     status = (await process.wait()).exit_status
-    return Answer("accepted", f"the command ended with {status}" if status else "", said.decode(errors="replace"))
+    detail = f"the command ended with {status}" if status else ""
+    return Answer("accepted", detail, said.decode(errors="replace"), complaint.decode(errors="replace"))
+
+
+async def _bounded(reader: asyncssh.SSHReader[bytes]) -> bytes:
+    """All of it, or more than could be true."""
+    found = bytearray()
+    while len(found) <= _LONGEST and (block := await reader.read(64 * 1024)):
+        found += block
+    return bytes(found)
 
 
 def with_password(login: Login) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Shell:
         return await asyncssh.connect(str(device.addresses.first), device.port("ssh"), **options)
 
     def run(self, command: str, timeout: float = _COMMAND_TIMEOUT) -> Answer:
-        """What the command prints, on both of its outputs; how it ended is in `detail`. `timeout` in seconds."""
+        """What the command prints; how it ended is in `detail`. `timeout` in seconds."""
         try:
             return self._loop.run(self._execute(command, timeout))
         except (OSError, TimeoutError, asyncssh.Error) as error:
@@ -51,7 +51,7 @@ class Shell:
     async def _execute(self, command: str, timeout: float) -> Answer:
         assert self._connection is not None  # noqa: S101 - a context was entered
         async with asyncio.timeout(timeout):
-            return await execute(self._connection, command, asyncssh.STDOUT)
+            return await execute(self._connection, command)
 
     def _broken(self, answer: Answer) -> DeviceError:
         return DeviceError(f"{self._device.id}: {answer.outcome}: {answer.detail}")

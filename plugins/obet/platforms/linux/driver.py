@@ -12,6 +12,7 @@ from obet.devices.shell import Shell
 from obet.errors import DeviceError
 
 _PROGRAM = "/usr/local/sbin/obet-management-access"
+_LONGEST = 300  # characters of a server's own words in a message of ours
 
 
 class LinuxDriver:
@@ -42,7 +43,8 @@ class LinuxDriver:
         answer = self._shell.run(_command(*arguments))
         said = answer.output.strip()
         if answer.detail:
-            raise DeviceError(f"{self._device}: {arguments[0]}: {said.splitlines()[-1] if said else answer.detail}")
+            words = (said or answer.complaint.strip() or answer.detail).splitlines()[-1]
+            raise DeviceError(f"{self._device}: {arguments[0]}: {words[:_LONGEST]}")
         return said
 
 

@@ -84,7 +84,7 @@ def counter(ruleset: str, table: str, name: str) -> int | None:
 def _items(ruleset: str) -> list[dict[str, Any]]:
     try:
         items = json.loads(ruleset)["nftables"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ProofError("the device's answer is not nftables JSON: nothing is proven") from None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ProofError("the device's answer is not nftables JSON: nothing is proven")

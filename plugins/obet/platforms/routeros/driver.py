@@ -71,7 +71,7 @@ class RouterosDriver:
         return not self._timers.all() and self._stands(change)
 
     def pending(self) -> str | None:
-        return next((timer.run for timer in self._timers.all()), None)
+        return next((timer.run for timer in self._timers.all() if timer.on), None)
 
     def arm(self, change: Change) -> None:
         check_run(change.run)
@@ -129,7 +129,7 @@ class RouterosDriver:
         _, way_back = self._names(run)
         if not self._files.has(way_back):
             raise self._error(f"the change of run {run} is pending, and the file {way_back} is gone: undo it by hand")
-        if not timer.on:
+        if not timer.whole:
             self._timers.switch(timer, on=True)
         self._files.run(way_back)
         self._clear(run)
@@ -225,7 +225,11 @@ class RouterosDriver:
 
     def _sweep(self) -> None:
         """Removes what cut-off runs have left; another's way back stays, should one have armed just now."""
-        there, armed = self._files.ours(), [timer.run for timer in self._timers.all()]
+        there, timers = self._files.ours(), self._timers.all()
+        for timer in timers:
+            if not timer.on:  # cut off when it was about to be confirmed
+                self._timers.remove(timer)
+        armed = [timer.run for timer in timers if timer.on]
         if stale := [name for name in there if not any(run in name for run in armed)]:
             self._files.remove(*stale)
 
@@ -238,8 +242,8 @@ class RouterosDriver:
         timer = self._timers.of(change.run)
         if timer is None or timer.began:
             raise self._error(f"the change of run {change.run} is pending no more: the device has taken it back")
-        if not timer.on:
-            raise self._error("its timer was switched off")
+        if not timer.whole:
+            raise self._error("its timer was switched off, or a part of it")
         return timer
 
     def _stands(self, change: Change) -> bool:

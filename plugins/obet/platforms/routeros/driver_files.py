@@ -15,6 +15,7 @@ _OURS = re.compile(r"(?:.*/)?(?:obet[-.].*|librouteros-(?:export|import)\.rsc)")
 class Files:
     def __init__(self, device: str, api: Api) -> None:
         self._device, self._api = device, api
+        self._folder: str | None = None
 
     def ours(self) -> dict[str, str]:
         """Names and numbers."""
@@ -23,8 +24,10 @@ class Files:
 
     def folder(self) -> str:
         """What a name begins with so that the file survives a reboot."""
-        rows = self._api.ask("/file/print", "=.proplist=name,type", f"?name={_FOLDER}")
-        return f"{_FOLDER}/" if any(row.get("type") == "directory" for row in rows) else ""
+        if self._folder is None:
+            rows = self._api.ask("/file/print", "=.proplist=name,type", f"?name={_FOLDER}")
+            self._folder = f"{_FOLDER}/" if any(row.get("type") == "directory" for row in rows) else ""
+        return self._folder
 
     def put(self, name: str, content: str) -> None:
         """DeviceError unless all of it is there afterwards."""

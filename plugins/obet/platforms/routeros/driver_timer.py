@@ -23,11 +23,15 @@ _LOADS = re.compile(r"backup[ /]+load|reset-configuration")
 
 
 class Timer(msgspec.Struct, frozen=True):
-    """The entries of one change that are there; `began` when one of them has run."""
+    """The entries of one change that are there.
+
+    `on` when any of them will run, `whole` when both will, `began` when one has run. What is off was being removed.
+    """
 
     run: str
     numbers: tuple[str, ...]
     on: bool
+    whole: bool
     began: bool
 
 
@@ -44,7 +48,8 @@ class Timers:
             Timer(
                 run,
                 tuple(row[".id"] for row in rows),
-                all(row.get("disabled") != "true" for row in rows),
+                any(row.get("disabled") != "true" for row in rows),
+                [row.get("disabled") for row in rows] == ["false", "false"],
                 any(row.get("run-count", "0") != "0" for row in rows),
             )
             for run, rows in sorted(found.items())
@@ -73,9 +78,10 @@ class Timers:
             f'{_MENU} remove [find where name~"^{_NAME}{run}"]; '
             f'/file remove [find where name="{undo}" || name="{rules}"]'
         )
+        # That with a time first: should this be cut off after one, it cleans up by itself.
         for name, when in (
-            (f"{_NAME}{run}-startup", "=start-time=startup"),
             (f"{_NAME}{run}", f"=interval={seconds}s"),
+            (f"{_NAME}{run}-startup", "=start-time=startup"),
         ):
             self._api.ask(f"{_PATH}/add", f"=name={name}", when, f"=on-event={event}", f"=policy={_POLICY}")
         rows = {row["name"]: row for row in self._rows("on-event") if row.get("name", "").startswith(f"{_NAME}{run}")}
