@@ -6,7 +6,8 @@
     ├── VaultError 5        (ConnectionError)  Vault cannot be reached or answers wrongly
     │   └── VaultDeniedError 6 (PermissionError)  Vault refuses: no valid grant for this purpose
     ├── DeviceError 7       (ConnectionError)  a device cannot be reached or does not do as told
-    │   └── LoginRefusedError 7                it refuses this login
+    │   ├── LoginRefusedError 7                it refuses this login
+    │   └── NotLetInError 7                    it is there, and takes no connection from this address
     ├── ClockError 8                           this machine's clock and Vault's are too far apart
     ├── RunError 9                             no run is open, or not for what was asked
     └── ProofError 10                          a proof found what must not be, or could not look
@@ -53,6 +54,10 @@ class DeviceError(ObetError, ConnectionError):
 
 
 class LoginRefusedError(DeviceError):
+    pass
+
+
+class NotLetInError(DeviceError):
     pass
 
 

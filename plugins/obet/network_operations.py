@@ -19,7 +19,7 @@ from obet.devices.connection import with_password
 from obet.devices.driver import Change, NetworkDriver, Rights, open_driver
 from obet.devices.ssh_files import source_towards
 from obet.erasure.steps import Step
-from obet.errors import DeviceError, LoginRefusedError, RunError
+from obet.errors import DeviceError, LoginRefusedError, NotLetInError, RunError
 from obet.operations import (
     Values,
     destroy_secrets,
@@ -110,12 +110,12 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
         if ended is not None:
             return ended
     refused = _all_refused(run, device)
-    record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": {"tried": refused}})
+    record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": refused})
     customer = run.estate.customer_of(device).id
     for account in _RIGHTS:
         account_passwords.destroy(run.child(device), customer, device, account)
     destroy_secrets(run, device, {})
-    return {"changed": True, "msg": f"{device}: our access has ended; {refused} old logins are refused"}
+    return {"changed": True, "msg": f"{device}: our access has ended; {refused['tried']} old logins are refused"}
 
 
 def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) -> Values:
@@ -153,10 +153,11 @@ def _remove(run: Run, device: str) -> Values | None:
                 changed = record(run, device, placed)["changed"]
                 return {"changed": changed, "msg": _pending(device)}
             record(run, device, {"step": Step.REMOVAL_STARTED})
+            _lock(run, device, driver)
             driver.remove_ours(tuple(_RIGHTS))
             if left := driver.residue(tuple(_RIGHTS)):
                 raise DeviceError(f"{device}: not everything was removed: {', '.join(left)}")
-    except LoginRefusedError:
+    except (LoginRefusedError, NotLetInError):
         if not begun:
             raise DeviceError(
                 f"{device}: refuses our login, and removing our access was never begun: the case stays open until the "
@@ -175,8 +176,11 @@ def _pending(device: str) -> str:
     )
 
 
-def _all_refused(run: Run, device: str) -> int:
-    """How many logins the device was seen to refuse: each that Vault ever held; DeviceError unless all of them."""
+def _all_refused(run: Run, device: str) -> dict[str, int]:
+    """How many logins the device was seen to refuse: each that Vault ever held; DeviceError unless all of them.
+
+    Where the customer's own rules stand, a device may take no connection from us at all: `not let in` says of how many.
+    """
     customer, session = run.estate.customer_of(device).id, run.child(device)
     logins = device_secrets.every_login(session, customer, device)
     logins += [
@@ -184,10 +188,24 @@ def _all_refused(run: Run, device: str) -> int:
         for account in _RIGHTS
         for password in account_passwords.every(session, customer, device, account)
     ]
+    shut = 0
     for number, login in enumerate(logins, start=1):
-        if _takes(run, device, login):
+        try:
+            taken = _takes(run, device, login)
+        except NotLetInError:
+            shut += 1
+            continue
+        if taken:
             raise DeviceError(f"{device}: still takes a login of {login.user} (number {number} of {len(logins)})")
-    return len(logins)
+    return {"tried": len(logins)} | ({"not let in": shut} if shut else {})
+
+
+def _lock(run: Run, device: str, driver: NetworkDriver) -> None:
+    """The login that was taken over gets a password that nobody knows."""
+    found = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device).login
+    access = run.device(device).customer_access
+    if found and found.user in driver.accounts() and not (access and access.account == found.user):
+        driver.put_account(found.user, device_secrets.generate(), "full")
 
 
 def _mend(device: str, driver: NetworkDriver, *, mend: bool, check: bool) -> None:

@@ -142,7 +142,7 @@ def _ended(run: Run, device: Device, *, over: bool) -> list[Check]:
     customer = run.estate.customer_of(device.id).id
     entries = run.journal.last(device.id)
     removed, refused = entries.get(Step.ACCESS_REMOVED), entries.get(Step.CREDENTIALS_REFUSED)
-    seen = f"{refused.detail.get('tried')} tried, {_recorded(refused)}" if refused else "not tried"
+    seen = f"{_tried(refused)}, {_recorded(refused)}" if refused else "not tried"
     gone = removed is not None and removed.detail.get("seen") == "removed"
     unfinished = False if over or Step.SECRETS_DESTROYED in entries else None
     kept = "; ".join(_kept(run.session, customer, device.id))
@@ -161,6 +161,13 @@ def _ended(run: Run, device: Device, *, over: bool) -> list[Check]:
             f"still there: {kept}" if kept else "404, no grant",
         ),
     ]
+
+
+def _tried(refused: Entry) -> str:
+    shut = refused.detail.get("not let in")
+    return f"{refused.detail.get('tried')} tried" + (
+        f", {shut} of them not let in by the device's rules" if shut else ""
+    )
 
 
 def _recorded(entry: Entry) -> str:

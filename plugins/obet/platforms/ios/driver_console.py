@@ -11,14 +11,16 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from errno import ECONNREFUSED
 from typing import Any
 
 import paramiko
 from napalm.ios import IOSDriver
 from netmiko import NetmikoAuthenticationException, NetmikoTimeoutException
 from netmiko.cisco import CiscoIosSSH
+from paramiko.ssh_exception import NoValidConnectionsError
 
-from obet.errors import DeviceError, LoginRefusedError, printable
+from obet.errors import DeviceError, LoginRefusedError, NotLetInError, printable
 from obet.model import Device
 from obet.vault.device_secrets import Login
 
@@ -117,6 +119,8 @@ def _failed(device: str, user: str, error: Exception) -> DeviceError:
         return LoginRefusedError(f"{device}: refuses the login of {user}")
     if "no acceptable host key" in str(cause):
         return DeviceError(f"{device}: wrong host key: the device has none of the kind that its file pins")
+    if isinstance(cause, NoValidConnectionsError) and all(e.errno == ECONNREFUSED for e in cause.errors.values()):
+        return NotLetInError(f"{device}: takes no connection from this address")
     how = "no answer" if isinstance(cause, OSError) else "closed the connection before the login was over"
     return DeviceError(f"{device}: {how}: {type(cause).__name__}")
 
