@@ -140,9 +140,9 @@ def test_a_community_of_snmp_is_found_as_what_goes_in_clear(network: Obet) -> No
 def test_an_entry_of_somebody_elses_that_opens_the_door_is_found_and_named(network: Obet) -> None:
     control = simulator(network, ROUTER_DEVICE).control
     rule = "/ip/firewall/filter/add chain=input src-address=198.51.100.66 action=accept place-before=0 comment=theirs"
-    control.call("script", text=rule)
+    control.call("script", source=rule)
     code, found = promises(network, ROUTER_DEVICE)
-    control.call("script", text="/ip/firewall/filter/remove [find comment=theirs]")
+    control.call("script", source="/ip/firewall/filter/remove [find comment=theirs]")
     said = [failure["what"] for failure in verdict(found, "fixed-ip")["failures"]]
     assert code == 10
     assert any("198.51.100.66" in what and "theirs" in what for what in said)
@@ -219,6 +219,7 @@ def test_the_ending_waits_for_the_customer_then_leaves_nothing_of_ours(network: 
     assert "obet" not in json.dumps(router.control.state()["running"]).lower()
     job = Job(own)
     assert job.call(job.token(device, "ending"), "GET", secret_path(device))[0] in {403, 404}
+    own.obet("vault", "apply")
     _, found = promises(own, device)
     assert [f for f in verdict(found, "post-warranty")["failures"] if f["where"] == device] == []
 
