@@ -68,7 +68,8 @@ def router(tmp_path: Path) -> Router:
 
 @pytest.fixture
 def pinned(router: Router) -> Iterator[Device]:
-    yield device(platform="routeros", management=(ManagementService(protocol="api-ssl"),), certificate=router.digest)
+    services = (ManagementService(protocol="api-ssl"), ManagementService(protocol="ssh"))
+    yield device(platform="routeros", management=services, certificate=router.digest)
 
 
 def answer(serve: Serve, to: Device, context: ssl.SSLContext | None, login: dict[str, str]) -> Answer:
