@@ -56,3 +56,7 @@ def described(simulator: Simulator, **more: Any) -> Device:
     if pem := state.get("certificate"):
         fields["certificate"] = f"sha256:{hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()}"
     return any_device(**fields)
+
+
+def nothing() -> None:
+    """No login is tried."""

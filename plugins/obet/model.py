@@ -312,6 +312,8 @@ class Device(Strict, frozen=True, kw_only=True):
                 raise ValueError(f"management: {self.platform} is managed over {needed}: name it")
         if "api-ssl" in protocols and self.platform != "routeros":
             raise ValueError("management: api-ssl is RouterOS' own")
+        if any(s.protocol == "api-ssl" and s.port != defaults.MANAGEMENT_PORTS["api-ssl"] for s in self.management):
+            raise ValueError("management: api-ssl: is served on its usual port only")
         if ("api-ssl" in protocols) != (self.certificate is not None):
             raise ValueError("certificate: pins what a TLS service shows: name it with one, and only with one")
 

@@ -5,8 +5,10 @@ The verbs are those of `operations`; here all of a device's work is done over it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +22,7 @@ from obet.devices.driver import Change, NetworkDriver, Rights, open_driver
 from obet.devices.ssh_files import source_towards
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError, NotLetInError, RunError
+from obet.model import Device
 from obet.operations import (
     Values,
     destroy_secrets,
@@ -33,11 +36,14 @@ from obet.run import Run
 from obet.secret import Secret
 from obet.vault import account_passwords, device_secrets
 from obet.vault.account_passwords import AccountPassword
+from obet.vault.desired import TOKEN_LIFE
 from obet.vault.device_secrets import Login
 from obet.vault.names import ACCOUNT, READ_ACCOUNT
 
 Operation = Callable[[Run, str, Mapping[str, Any]], Values]
 
+_COMES_BACK = timedelta(minutes=10)  # longer than any driver's timer for a removal
+_LONGEST = TOKEN_LIFE / 2  # seconds in which work on a device may begin
 _RIGHTS: Mapping[str, Rights] = {ACCOUNT: "full", READ_ACCOUNT: "read"}
 
 
@@ -60,9 +66,9 @@ def onboard(run: Run, device: str, options: Mapping[str, Any]) -> Values:
 
 def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """Puts the plan's management rules in force by the commit protocol; a dry run says what would change."""
+    if passed_over := _passed_over(run, device, options):
+        return passed_over
     plan = run.plan(device)
-    if plan.enforce != "restrict":
-        return {"changed": False, "msg": f"{device}: only observed: nothing is changed"}
     wait = int(options.get("revert_seconds") or plan.management.revert_seconds)
     found = run.device(device)
     policy = management_policy(run.estate, found, source_towards(found.addresses.first, found.management[0].port))
@@ -77,6 +83,7 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
 
     with _driver(run, device, login) as driver:
         if driver.is_kept(change):
+            _confirmed_before(run, device, change, options)
             return {"changed": False}
         seen["diff"] = {"prepared": driver.preview(change)}
         _mend(device, driver, mend=bool(options.get("mend")), check=options["check_mode"])
@@ -86,14 +93,36 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     return {"changed": True} | seen
 
 
+def _confirmed_before(run: Run, device: str, change: Change, options: Mapping[str, Any]) -> None:
+    """A run that was killed between its confirmation and its word of it: what the device keeps is told now."""
+    last = run.journal.last(device)
+    started, confirmed = last.get(Step.MANAGEMENT_CHANGE_STARTED), last.get(Step.MANAGEMENT_CHANGE_CONFIRMED)
+    told = confirmed is not None and started is not None and confirmed.at >= started.at
+    if started and not told and started.detail.get("rules") == change.digest and not options["check_mode"]:
+        run.record(device, Step.MANAGEMENT_CHANGE_CONFIRMED, {"rules": change.digest})
+
+
+def _passed_over(run: Run, device: str, options: Mapping[str, Any]) -> Values | None:
+    """What there is to say of a device that is only observed, or, in a dry run, was never taken over."""
+    if run.device(device).enforce != "restrict":
+        return {"changed": False, "msg": f"{device}: only observed: its rules are its own"}
+    if options["check_mode"] and not _password(run, device, ACCOUNT).known:
+        return {"changed": False, "msg": f"{device}: not taken over yet: a dry run ends here"}
+    return None
+
+
 def look(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """Who gets in and who does not, tried afresh; nothing is changed. A dry run tells of doubts and fails for none."""
+    if passed_over := _passed_over(run, device, options):
+        return passed_over
     seen = try_access(run, device, with_password(_own_login(run, device)))
     return {"changed": False} | (seen if options["check_mode"] else without_doubt(device, seen))
 
 
-def rotate(run: Run, device: str, _: Mapping[str, Any]) -> Values:
+def rotate(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """New passwords for our accounts and the login that was taken over; each seen to work, each old one refused."""
+    if options["check_mode"]:
+        return {"changed": True, "msg": f"{device}: a dry run rotates nothing"}
     for account in _RIGHTS:
         _rotate(run, device, account)
     _take_over(run, device, again=True)
@@ -109,19 +138,27 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
         ended = _remove(run, device)
         if ended is not None:
             return ended
-    refused = _all_refused(run, device)
-    record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": refused})
+    if Step.CREDENTIALS_REFUSED not in run.journal.steps(device):
+        logins = [*_customers_logins(run, device), *_our_logins(run, device)]
+        _must_refuse(run, device, logins)
+        record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": {"tried": len(logins)}})
     customer = run.estate.customer_of(device).id
     for account in _RIGHTS:
         account_passwords.destroy(run.child(device), customer, device, account)
     destroy_secrets(run, device, {})
-    return {"changed": True, "msg": f"{device}: our access has ended; {refused['tried']} old logins are refused"}
+    return {"changed": True, "msg": f"{device}: our access has ended, and each old login is refused"}
 
 
 def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) -> Values:
     """One verb on many devices, by one Nornir run: `{"devices": {id: {"result": …, "failure": …}}}`."""
-    operation = OPERATIONS[options["do"]]
-    found = fleet.work(run.estate, devices, options["do"], lambda device: operation(run, device.id, options))
+    operation, until = OPERATIONS[options["do"]], time.monotonic() + _LONGEST
+
+    def work(device: Device) -> Values:
+        if time.monotonic() > until:  # what is begun ends before tokens and locks do
+            raise RunError(f"{device.id}: not begun in time: run the playbook again, for fewer devices at once")
+        return operation(run, device.id, options)
+
+    found = fleet.work(run.estate, devices, options["do"], work)
     return {"devices": msgspec.to_builtins(found)}
 
 
@@ -144,29 +181,46 @@ OPERATIONS: Mapping[str, Operation] = {
 def _remove(run: Run, device: str) -> Values | None:
     """What there is to say while the ending cannot go on; None once our access is removed."""
     plan = run.plan(device)
-    begun = Step.REMOVAL_STARTED in plan.done
     try:
         with _ours(run, device) as driver:
             if not plan.customer_confirmed:
                 driver.put_customer(plan.customer_access)
                 placed = {"step": Step.CUSTOMER_ACCESS_PLACED, "detail": {"key": plan.customer_key}}
                 changed = record(run, device, placed)["changed"]
-                return {"changed": changed, "msg": _pending(device)}
+                return {"changed": changed, "msg": _pending(device), "pending": "the customer has not confirmed"}
             record(run, device, {"step": Step.REMOVAL_STARTED})
-            _lock(run, device, driver)
-            driver.remove_ours(tuple(_RIGHTS))
-            if left := driver.residue(tuple(_RIGHTS)):
-                raise DeviceError(f"{device}: not everything was removed: {', '.join(left)}")
-    except (LoginRefusedError, NotLetInError):
-        if not begun:
+            customers, ours = _customers_logins(run, device), _our_logins(run, device)
+            _lock(run, device, driver, customers)
+            _must_refuse(run, device, customers)  # while we can still do something about it
+            driver.remove_ours(tuple(_RIGHTS), lambda: _must_refuse(run, device, ours))
+    except LoginRefusedError:
+        if Step.REMOVAL_STARTED not in plan.done:
             raise DeviceError(
                 f"{device}: refuses our login, and removing our access was never begun: the case stays open until the "
                 "device takes us again or is closed as gone"
             ) from None
+        _wait_for_what_was_begun(run, device)
         record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "not seen: cut off before"}})
         return None
+    except NotLetInError:
+        # Anything may refuse a connection: only where each login was seen to be refused is that the end of it.
+        if Step.CREDENTIALS_REFUSED not in plan.done:
+            raise
+    else:
+        tried = {"tried": len(customers) + len(ours)}
+        record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
     record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "removed"}})
     return None
+
+
+def _wait_for_what_was_begun(run: Run, device: str) -> None:
+    """A removal that was cut off may come back by the device's own timer: its refusal proves nothing before that."""
+    since = run.journal.last(device)[Step.REMOVAL_STARTED].at
+    if run.now - since < _COMES_BACK:
+        until = f"{since + _COMES_BACK:%H:%M}Z"
+        raise DeviceError(
+            f"{device}: refuses us since a removal that was cut off, and may take it back: again at {until}"
+        )
 
 
 def _pending(device: str) -> str:
@@ -176,36 +230,33 @@ def _pending(device: str) -> str:
     )
 
 
-def _all_refused(run: Run, device: str) -> dict[str, int]:
-    """How many logins the device was seen to refuse: each that Vault ever held; DeviceError unless all of them.
+def _customers_logins(run: Run, device: str) -> list[Login]:
+    """Each that Vault ever held of the customer's own: as he gave it, and as we took it over."""
+    return device_secrets.every_login(run.child(device), run.estate.customer_of(device).id, device)
 
-    Where the customer's own rules stand, a device may take no connection from us at all: `not let in` says of how many.
-    """
+
+def _our_logins(run: Run, device: str) -> list[Login]:
     customer, session = run.estate.customer_of(device).id, run.child(device)
-    logins = device_secrets.every_login(session, customer, device)
-    logins += [
+    return [
         Login(account, password)
         for account in _RIGHTS
         for password in account_passwords.every(session, customer, device, account)
     ]
-    shut = 0
+
+
+def _must_refuse(run: Run, device: str, logins: Sequence[Login]) -> None:
+    """DeviceError unless the device itself refuses every one: one that takes no connection has refused no login."""
     for number, login in enumerate(logins, start=1):
-        try:
-            taken = _takes(run, device, login)
-        except NotLetInError:
-            shut += 1
-            continue
-        if taken:
+        if _takes(run, device, login):
             raise DeviceError(f"{device}: still takes a login of {login.user} (number {number} of {len(logins)})")
-    return {"tried": len(logins)} | ({"not let in": shut} if shut else {})
 
 
-def _lock(run: Run, device: str, driver: NetworkDriver) -> None:
-    """The login that was taken over gets a password that nobody knows."""
-    found = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device).login
-    access = run.device(device).customer_access
-    if found and found.user in driver.accounts() and not (access and access.account == found.user):
-        driver.put_account(found.user, device_secrets.generate(), "full")
+def _lock(run: Run, device: str, driver: NetworkDriver, logins: Sequence[Login]) -> None:
+    """An account that a password which we know opens gets one that nobody knows; its rights stay as they are."""
+    shown = driver.accounts()
+    for login in logins:
+        if login.user in shown and _takes(run, device, login):
+            driver.put_account(login.user, device_secrets.generate(), shown[login.user])
 
 
 def _mend(device: str, driver: NetworkDriver, *, mend: bool, check: bool) -> None:
@@ -241,6 +292,8 @@ def _initial_login(run: Run, device: str) -> Login:
 
 def _take_over(run: Run, device: str, *, again: bool = False) -> bool:
     """The customer's login gets a password of ours; the device was seen to take it and to refuse the one before."""
+    if again and not _is_there(run, device):
+        return False  # the customer has removed it: nothing of his is made anew
     if not take_over_prepare(run, device, {"again": again})["needed"]:
         return False
     found = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device)
@@ -248,10 +301,17 @@ def _take_over(run: Run, device: str, *, again: bool = False) -> bool:
     assert found.next_password is not None  # noqa: S101 - just prepared
     user, new = found.login.user, found.next_password
     with _ours(run, device) as driver:
-        driver.put_account(user, new, "full")
+        driver.put_account(user, new, driver.accounts().get(user, "full"))
     _must_have_changed(run, device, user, old=found.login.password, new=new)
     take_over_complete(run, device, {})
     return True
+
+
+def _is_there(run: Run, device: str) -> bool:
+    """Whether the account whose login was taken over is still on the device."""
+    login = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device).login
+    with _ours(run, device) as driver:
+        return login is not None and login.user in driver.accounts()
 
 
 def _rotate(run: Run, device: str, account: str) -> None:

@@ -38,7 +38,7 @@ def action_on_all(operation: OperationOnAll) -> type[Any]:
     """One that does the work of all hosts of the play at once, told of `check_mode`; its task is `run_once`."""
 
     def work(task: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
-        devices = [str(host) for host in variables["ansible_play_hosts"]]
+        devices = [str(host) for host in variables["ansible_play_batch"]]
         return operation(current(), devices, _plain(task.args) | {"check_mode": bool(task.check_mode)})
 
     return _action(work)

@@ -16,7 +16,7 @@ import pytest
 from builders import DEVICE, addresses, ips
 from ios_support import until
 from lab.simulators.faults import FaultKind
-from network_support import described
+from network_support import described, nothing
 from obet.access.policy import ManagementPolicy
 from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login
@@ -234,7 +234,7 @@ def test_an_account_that_looks_sees_all_that_a_proof_needs_and_changes_nothing(s
     works: list[Callable[[IosDriver], object]] = [
         lambda driver: driver.put_account("obet-read", Secret("Reader-2"), "full"),
         lambda driver: driver.arm(change("run-2", others=[])),
-        lambda driver: driver.remove_ours(OURS),
+        lambda driver: driver.remove_ours(OURS, nothing),
         lambda driver: driver.put_customer(CustomerAccess(account="owner", public_key=public(RSA))),
     ]
     for work in works:
@@ -558,7 +558,7 @@ def test_a_colleagues_change_that_is_not_confirmed_is_left_alone_and_said(switch
         lambda: on(switch, lambda driver: driver.put_account("obet-two", Secret("x"), "full")),
         lambda: on(switch, lambda driver: driver.revert("run-1")),
         lambda: on(switch, lambda driver: driver.confirm(change())),
-        lambda: on(switch, lambda driver: driver.remove_ours(OURS)),
+        lambda: on(switch, lambda driver: driver.remove_ours(OURS, nothing)),
     ]
     for work in works:
         with pytest.raises(DeviceError, match="a change of user admin is pending"):
@@ -659,7 +659,7 @@ def test_ours_goes_and_the_customers_managers_are_let_in_alone(switch: Simulator
 
     def end(driver: IosDriver) -> tuple[str, ...]:
         assert set(driver.residue(OURS)) >= {*OURS, "OBET-MANAGEMENT-V4", "OBET-MANAGEMENT-V6", "flash:obet-archive"}
-        driver.remove_ours(OURS)
+        driver.remove_ours(OURS, nothing)
         return driver.residue(OURS)
 
     assert on(switch, end, co_managers=co_managers) == ()
@@ -676,7 +676,7 @@ def test_where_the_customer_names_no_managers_his_lines_are_as_they_were_and_old
 ) -> None:
     onboarded(switch)
     for _ in range(2):
-        on(switch, lambda driver: driver.remove_ours(OURS), login=initial(switch))
+        on(switch, lambda driver: driver.remove_ours(OURS, nothing), login=initial(switch))
     assert on(switch, lambda driver: driver.residue(OURS), login=initial(switch)) == ()
     assert "access-class" not in texts(switch)[1]
     assert customer_gets_in(switch, RSA)
@@ -693,7 +693,7 @@ def test_copies_of_the_customers_own_archive_go_only_where_they_name_us(switch: 
     at(switch, "node1", lambda: _archived(switch, ("obet", PASSWORD)))
     assert len(switch.control.state()["files"]) == 2
     assert any(name.startswith("flash:copies") for name in on(switch, lambda driver: driver.residue(OURS)))
-    on(switch, lambda driver: driver.remove_ours(OURS))
+    on(switch, lambda driver: driver.remove_ours(OURS, nothing))
     assert switch.control.state()["files"] == kept
     assert "path flash:copies" in texts(switch)[1]
 
@@ -708,6 +708,6 @@ def test_an_ending_that_breaks_is_finished_by_the_next(switch: Simulator, comman
     onboarded(switch)
     switch.control.fault(FaultKind.DROP, command, times=1)
     with pytest.raises(DeviceError):
-        on(switch, lambda driver: driver.remove_ours(OURS))
-    on(switch, lambda driver: driver.remove_ours(OURS), login=initial(switch))
+        on(switch, lambda driver: driver.remove_ours(OURS, nothing))
+    on(switch, lambda driver: driver.remove_ours(OURS, nothing), login=initial(switch))
     assert on(switch, lambda driver: driver.residue(OURS), login=initial(switch)) == ()

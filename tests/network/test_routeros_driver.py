@@ -16,7 +16,7 @@ import asyncssh
 import msgspec
 import pytest
 from lab.simulators.simulator import Simulator
-from network_support import OURS, Bench, described
+from network_support import OURS, Bench, described, nothing
 from obet.devices.commit import commit
 from obet.devices.driver import Change
 from obet.erasure.steps import Step
@@ -737,7 +737,7 @@ def test_what_was_ours_goes_and_the_customers_own_access_stays(router: Bench) ->
     def end(driver: RouterosDriver) -> tuple[tuple[str, ...], tuple[str, ...]]:
         driver.put_customer(access_by(key))
         before = driver.residue(OUR_ACCOUNTS)
-        driver.remove_ours(OUR_ACCOUNTS)
+        driver.remove_ours(OUR_ACCOUNTS, nothing)
         return before, driver.residue(OUR_ACCOUNTS)
 
     before, after = driven(router, end, login=own)
@@ -750,7 +750,10 @@ def test_what_was_ours_goes_and_the_customers_own_access_stays(router: Bench) ->
         with pytest.raises(LoginRefusedError):
             driven(router, lambda driver: driver.pending(), login=login)
     assert opens(router, "owner", key)
-    assert driven(router, lambda driver: (driver.remove_ours(OUR_ACCOUNTS), driver.residue(OUR_ACCOUNTS))[1]) == ()
+    assert (
+        driven(router, lambda driver: (driver.remove_ours(OUR_ACCOUNTS, nothing), driver.residue(OUR_ACCOUNTS))[1])
+        == ()
+    )
 
 
 @pytest.mark.parametrize("command", ["/import", "/file/remove", "/user/ssh-keys", "/user/group/remove", "/user/remove"])
@@ -759,7 +762,7 @@ def test_an_ending_that_is_cut_off_is_brought_to_its_end_by_the_next(router: Ben
     own = administered(router)
     router.control.fault(kind, command, times=1)
     with suppress(DeviceError):
-        driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS), login=own)
+        driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=own)
     router.control.clear()
     with suppress(LoginRefusedError):
         assert driven(router, lambda d: (d.remove_ours(OUR_ACCOUNTS), d.residue(OUR_ACCOUNTS))[1], login=own) == ()
@@ -771,7 +774,7 @@ def test_our_own_account_stays_while_anything_else_of_ours_does(router: Bench) -
     own = administered(router)
     router.control.fault("refuse", "/user/group/remove", text="in use")
     with pytest.raises(DeviceError, match="in use"):
-        driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS), login=own)
+        driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=own)
     router.control.clear()
     assert "account obet" in driven(router, lambda driver: driver.residue(OUR_ACCOUNTS), login=own)
 

@@ -7,7 +7,7 @@ nothing else, when the device cannot be reached or does not do as told.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Literal, Protocol, cast
@@ -110,8 +110,12 @@ class NetworkDriver(Driver, Protocol):
         """The customer's own account with full rights, which his public key opens; saved for the next start."""
         ...
 
-    def remove_ours(self, accounts: tuple[str, ...]) -> None:
-        """Our rules, files and what else names us, then the accounts; saved. Done twice is no error."""
+    def remove_ours(self, accounts: tuple[str, ...], refused: Callable[[], None]) -> None:
+        """Our rules, files and what else names us, and the accounts; saved, and seen to be gone, or DeviceError.
+
+        `refused` is called when the accounts are gone and the device would still let us in; it raises when one of our
+        logins is taken. Done twice is no error.
+        """
         ...
 
     def residue(self, accounts: tuple[str, ...]) -> tuple[str, ...]:

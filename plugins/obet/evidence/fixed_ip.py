@@ -47,10 +47,8 @@ async def look(
 
 
 async def _device(run: Run, node: Session | None, customer: Customer, device: Device) -> list[Check]:
-    if device.not_served:
-        return [_check(_MATCHES, device, None, device.not_served)]
-    if device.enforce == "observe":
-        return [_check(_MATCHES, device, None, "only observed so far")]
+    if why := device.not_served or ("only observed so far" if device.enforce == "observe" else ""):
+        return [_check(_MATCHES, device, None, why)]
     try:
         if device.platform == "linux":
             return await _server(run, customer, device)
@@ -63,6 +61,8 @@ async def _device(run: Run, node: Session | None, customer: Customer, device: De
         if isinstance(error, VaultError) and not isinstance(error, VaultDeniedError):
             raise  # a Vault that is away says nothing about the device
         return [_check(_MATCHES, device, False, str(error))]
+    except Exception as error:  # noqa: BLE001 - what a driver's library lets through must not end the other devices' look
+        return [_check(_MATCHES, device, False, f"{device.id}: {type(error).__name__}")]
 
 
 async def _server(run: Run, customer: Customer, device: Device) -> list[Check]:

@@ -21,6 +21,7 @@ from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
 from obet.run import Run
 from obet.vault import credentials, names
+from obet.vault.desired import accounts_with_password
 from obet.vault.session import Session
 
 
@@ -142,10 +143,10 @@ def _ended(run: Run, device: Device, *, over: bool) -> list[Check]:
     customer = run.estate.customer_of(device.id).id
     entries = run.journal.last(device.id)
     removed, refused = entries.get(Step.ACCESS_REMOVED), entries.get(Step.CREDENTIALS_REFUSED)
-    seen = f"{_tried(refused)}, {_recorded(refused)}" if refused else "not tried"
+    seen = f"{refused.detail.get('tried')} tried, {_recorded(refused)}" if refused else "not tried"
     gone = removed is not None and removed.detail.get("seen") == "removed"
     unfinished = False if over or Step.SECRETS_DESTROYED in entries else None
-    kept = "; ".join(_kept(run.session, customer, device.id))
+    kept = "; ".join(_kept(run.session, customer, device))
     return [
         _post_warranty(
             "our access was removed from the device",
@@ -163,30 +164,24 @@ def _ended(run: Run, device: Device, *, over: bool) -> list[Check]:
     ]
 
 
-def _tried(refused: Entry) -> str:
-    shut = refused.detail.get("not let in")
-    return f"{refused.detail.get('tried')} tried" + (
-        f", {shut} of them not let in by the device's rules" if shut else ""
-    )
-
-
 def _recorded(entry: Entry) -> str:
     """These two cannot be asked again: the login that would ask is gone."""
     return f"recorded {entry.at:%Y-%m-%d %H:%M:%S}Z by run {entry.run[:8]}"
 
 
-def _kept(session: Session, customer: str, device: str) -> list[str]:
+def _kept(session: Session, customer: str, device: Device) -> list[str]:
     kv, ssh = session.settings.kv_mount, session.settings.ssh_mount
-    found = []
-    if session.get(f"{kv}/metadata/{names.device_secret(customer, device)}") is not None:
-        found.append("its secrets")
+    places = {"its secrets": names.device_secret(customer, device.id)}
+    for account in accounts_with_password(device):
+        places[f"the password of {account}"] = names.account_secret(customer, device.id, account)
+    found = [what for what, place in places.items() if session.get(f"{kv}/metadata/{place}") is not None]
     for purpose in Purpose:
         name = names.grant(purpose, customer)
         policy = session.get(f"sys/policies/acl/{name}")
         role = session.get(f"{ssh}/roles/{name}")
-        if policy and device in str(policy.get("policy")):
+        if policy and device.id in str(policy.get("policy")):
             found.append(f"policy {name}")
-        if role and device in str(role.get("allowed_users")):
+        if role and device.id in str(role.get("allowed_users")):
             found.append(f"SSH role {name}")
     return found
 

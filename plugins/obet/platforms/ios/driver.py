@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from obet.devices.driver import Change, Gap, Rights
-from obet.errors import DeviceError, PolicyError, printable
+from obet.errors import DeviceError, ObetError, PolicyError, printable
 from obet.model import Address, CustomerAccess, Device
 from obet.platforms.ios import driver_accounts as accounts
 from obet.platforms.ios import driver_archive as archive
@@ -29,6 +29,8 @@ _RUNNING = re.compile(
 )
 _STARTUP = re.compile(r"\s*Using \d+ out of \d+ bytes[^\n]*\n(?P<text>.*\nend)\s*", re.DOTALL)
 _ABSENT = re.compile(r"\s*(?:startup-config is not present|%+ ?Non-volatile configuration memory .*not present)")
+_BOUND = re.compile(r"^ (?:ipv6 )?access-class OBET-MANAGEMENT-", re.MULTILINE)
+_REMOVAL_MINUTES = 5
 _LIST = re.compile(r"access list (OBET-MANAGEMENT-V[46](?:-\d+)?)$", re.MULTILINE)
 
 
@@ -141,22 +143,49 @@ class IosDriver:
         self._console.configure(text)
         self._save()
 
-    def remove_ours(self, ours: tuple[str, ...]) -> None:
-        """Sources of the customer's own stay the only ones; where he names none, all may knock again."""
-        self._none_pending()
+    def remove_ours(self, ours: tuple[str, ...], refused: Callable[[], None]) -> None:
+        """Sources of the customer's own stay the only ones; where he names none, all may knock again.
+
+        Under the device's own timer: until all of it was seen to be gone and is saved, it comes back by itself.
+        """
+        self.mend()  # an observed device may have no archive, and so no timer
         running = self.running()
-        customers = [address for host in self._device.co_managers for address in host.both]
-        names = [name for name in accounts.shown(running) if name in ours]
         for path in self._archived(running, ours):
             self._delete(path, strict=True)
-        self._console.configure(archive.unmended(running) + accounts.rights_of_looking(running))
-        for name in sorted(names, key=lambda name: name == self._user):
-            if name == self._user:
-                self._unbind(running, customers)
-            self._remove_account(name)
-        if self._user not in names:
-            self._unbind(running, customers)
+        self._console.configure(accounts.rights_of_looking(running))
+        said = self._console.enter(f"configure terminal revert timer {_REMOVAL_MINUTES}")
+        self._copy = archive.copy_named(said)
+        self._console.leave()
+        try:
+            self._remove_accounts(ours)
+            refused()
+            self._unbind_ours()
+            self._must_be_gone(self.running(), ours)
+            self._save()
+            self._must_be_gone(self._startup(), ours)
+        except ObetError as error:
+            self._back_out(error)
+        if answer := self._console.ask("configure confirm").strip():
+            raise self._error(f"does not confirm: {first_line(answer)}")
+        self._console.configure(archive.unmended(self.running()))
         self._save()
+        self._delete(self._copy)
+
+    def _remove_accounts(self, ours: tuple[str, ...]) -> None:
+        names = [name for name in accounts.shown(self.running()) if name in ours]
+        for name in sorted(names, key=lambda name: name == self._user):
+            self._remove_account(name)
+
+    def _unbind_ours(self) -> None:
+        """A device that was only observed is bound to nothing of ours, and stays as it is."""
+        running = self.running()
+        if _BOUND.search(running):
+            self._unbind(running, [address for host in self._device.co_managers for address in host.both])
+
+    def _must_be_gone(self, text: str, ours: tuple[str, ...]) -> None:
+        """But for the archive, which the timer needs until the end."""
+        if left := [name for name in archive.names_of_ours(text, ours) if ":" not in name]:
+            raise self._error(f"not everything was removed: {', '.join(left)}")
 
     def residue(self, ours: tuple[str, ...]) -> tuple[str, ...]:
         running, startup = self.running(), self._startup()
@@ -230,7 +259,7 @@ class IosDriver:
         if (run := self.pending()) is not None:
             raise self._error(f"the change of run {run} is pending: nothing else is changed meanwhile")
 
-    def _back_out(self, error: DeviceError) -> None:
+    def _back_out(self, error: ObetError) -> None:
         """Takes back what was begun; where that fails the timer does it."""
         try:
             self._console.leave()

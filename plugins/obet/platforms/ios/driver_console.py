@@ -100,7 +100,7 @@ def opened(device: Device, login: Login, silence: float = SILENCE) -> Iterator[C
     napalm = _Napalm(device, login)
     try:
         napalm.open()
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except Exception as error:  # noqa: BLE001 - paramiko raises whatever its own thread has met
         raise _failed(device.id, login.user, error) from None
     try:
         console = Console(device.id, napalm.device.remote_conn, silence)

@@ -9,7 +9,7 @@ imported. RouterOS saves each command at once: what runs is kept as soon as no t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from obet.devices.connection import with_password
 from obet.devices.driver import Change, Gap, Rights
@@ -178,7 +178,7 @@ class RouterosDriver:
     def put_customer(self, access: CustomerAccess) -> None:
         self._accounts.put_customer(access)
 
-    def remove_ours(self, accounts: tuple[str, ...]) -> None:
+    def remove_ours(self, accounts: tuple[str, ...], refused: Callable[[], None]) -> None:
         """Services take anybody's connections again, as their lists named us: the rest of the filter is the customer's.
 
         What is left is looked for before the account goes that is logged in: afterwards nobody may ask.
@@ -196,8 +196,11 @@ class RouterosDriver:
         own = self._login.user
         self._accounts.remove(tuple(name for name in accounts if name != own))
         self._left = tuple(what for what in self.residue(accounts) if what != f"account {own}")
-        if own in accounts and not self._left:
+        if self._left:
+            raise DeviceError(f"{self._device.id}: not everything was removed: {', '.join(self._left)}")
+        if own in accounts:
             self._accounts.remove((own,))
+        refused()
 
     def residue(self, accounts: tuple[str, ...]) -> tuple[str, ...]:
         if self._left is not None and self._login.user in accounts:
