@@ -260,8 +260,8 @@ class CustomerAccess(Strict, frozen=True, kw_only=True):
 
 
 _SERVED = ("linux", "routeros", "ios")
-# What each platform must be reached by; SSH where nothing is said. A router's configuration is read over SSH.
-_NEEDED: Mapping[str, tuple[Protocol, ...]] = {"routeros": ("api-ssl", "ssh")}
+# What each platform must be reached by; SSH where nothing is said.
+_NEEDED: Mapping[str, Protocol] = {"routeros": "api-ssl"}
 
 
 class Device(Strict, frozen=True, kw_only=True):
@@ -307,9 +307,9 @@ class Device(Strict, frozen=True, kw_only=True):
         if not self.management:
             raise ValueError("management: names no service")
         protocols = {service.protocol for service in self.management}
-        for needed in _NEEDED.get(self.platform, ("ssh",)):
-            if needed not in protocols:
-                raise ValueError(f"management: {self.platform} is managed over {needed}: name it")
+        needed: Protocol = _NEEDED.get(self.platform, "ssh")
+        if needed not in protocols:
+            raise ValueError(f"management: {self.platform} is managed over {needed}: name it")
         if "api-ssl" in protocols and self.platform != "routeros":
             raise ValueError("management: api-ssl is RouterOS' own")
         if any(s.protocol == "api-ssl" and s.port != defaults.MANAGEMENT_PORTS["api-ssl"] for s in self.management):

@@ -68,8 +68,7 @@ def router(tmp_path: Path) -> Router:
 
 @pytest.fixture
 def pinned(router: Router) -> Iterator[Device]:
-    services = (ManagementService(protocol="api-ssl"), ManagementService(protocol="ssh"))
-    yield device(platform="routeros", management=services, certificate=router.digest)
+    yield device(platform="routeros", management=(ManagementService(protocol="api-ssl"),), certificate=router.digest)
 
 
 def answer(serve: Serve, to: Device, context: ssl.SSLContext | None, login: dict[str, str]) -> Answer:
