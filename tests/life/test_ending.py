@@ -25,6 +25,9 @@ def own() -> Iterator[Obet]:
     """Two customers in service; the tests of this file end one of them, in their order."""
     with new_lab() as lab:
         made = provision(lab)
+        # The work was on the server alone: when that has ended nothing is left to end.
+        estate.change_service(made.estate, WARRANTY_CUSTOMER, 0, {"devices": [WARRANTY_DEVICE]})
+        made.obet("vault", "apply")
         made.play("onboard", "--limit", ADMINISTERED)
         made.play("configure", "--limit", ADMINISTERED)
         made.play("restrict_access", "--limit", WARRANTY_DEVICE)
@@ -52,7 +55,7 @@ def _customers_key(server: Machine) -> str:
 
 def test_before_it_is_due_nothing_ends(own: Obet, remembered: dict[str, Any], server: Machine) -> None:
     assert remembered["login"]["taken_over"]
-    answer = own.play("post_warranty")
+    answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE)
     assert f"{WARRANTY_DEVICE}: passed over: no ending access now" in answer.stdout
     assert all(count["changed"] == 0 for count in recap(answer.stdout).values())
     assert server.run(["id", "obet"]).returncode == 0
@@ -107,7 +110,7 @@ def test_a_confirmation_of_what_is_not_in_place_is_refused(own: Obet) -> None:
 
 def test_nothing_of_ours_is_removed_before_the_customer_has_confirmed(own: Obet, server: Machine) -> None:
     assert not customer_is_root(own.lab, server)
-    answer = own.play("post_warranty")
+    answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE)
     assert "pending: the customer's own access is in place" in answer.stdout
     assert customer_is_root(own.lab, server)
     assert server.run(["id", "obet"]).returncode == 0
@@ -116,7 +119,7 @@ def test_nothing_of_ours_is_removed_before_the_customer_has_confirmed(own: Obet,
 
 def test_a_second_run_while_it_is_pending_changes_nothing(own: Obet, server: Machine) -> None:
     key = _customers_key(server)
-    answer = own.play("post_warranty")
+    answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE)
     assert recap(answer.stdout)[WARRANTY_DEVICE]["changed"] == 0
     assert _customers_key(server) == key
 
@@ -131,7 +134,7 @@ def test_a_run_that_was_cut_off_after_the_removal_is_taken_up_again(own: Obet, s
     server.write("/root/wipe", wipe, mode=0o700)
     assert server.run(["/root/wipe"], input=orders).stdout.strip() == "removed"
     server.run(["rm", "/root/wipe"])
-    answer = own.play("post_warranty", "-v")
+    answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE, "-v")
     assert recap(answer.stdout)[WARRANTY_DEVICE]["failed"] == 0
     assert "password 1 of" in answer.stdout
     assert "password 2 of" in answer.stdout
@@ -189,7 +192,7 @@ def test_verify_does_not_claim_a_removal_that_nobody_saw(own: Obet) -> None:
 
 
 def test_a_run_after_the_end_does_nothing(own: Obet) -> None:
-    answer = own.play("post_warranty")
+    answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE)
     assert f"{WARRANTY_DEVICE}: passed over: no ending access now" in answer.stdout
     assert "nothing to do" in own.obet("vault", "apply").stdout
 

@@ -27,7 +27,7 @@ def own() -> Iterator[Obet]:
             made.play(playbook, "--limit", WARRANTY_DEVICE)
         estate.set_warranty_end(made.estate, datetime.now(UTC) - timedelta(seconds=5))
         made.obet("vault", "apply")
-        made.play("post_warranty")
+        made.play("post_warranty", "--limit", WARRANTY_DEVICE)
         made.obet("handover", "confirm", WARRANTY_DEVICE)
         yield made
 
@@ -41,21 +41,21 @@ def test_a_key_that_the_contract_names_only_now_is_not_the_one_that_was_confirme
     first = server.run(["cat", _KEYS]).stdout
     access = {"account": "owner", "public_key": _OTHER_KEY}
     estate.change_device(own.estate, WARRANTY_DEVICE, {"customer_access": access})
-    answer = own.play("post_warranty")
+    answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE)
     assert "pending" in answer.stdout
     assert server.run(["cat", _KEYS]).stdout == f"{_OTHER_KEY} handover\n", "the one before is taken away"
     assert server.run(["id", "obet"]).returncode == 0
     own.obet("handover", "confirm", WARRANTY_DEVICE)
     access["public_key"] = first.removesuffix(" handover\n")
     estate.change_device(own.estate, WARRANTY_DEVICE, {"customer_access": access})
-    assert "pending" in own.play("post_warranty").stdout
+    assert "pending" in own.play("post_warranty", "--limit", WARRANTY_DEVICE).stdout
     own.obet("handover", "confirm", WARRANTY_DEVICE)
     assert customer_is_root(own.lab, server)
 
 
 def test_a_server_whose_sshd_could_not_be_reloaded_is_not_touched(own: Obet, server: Machine) -> None:
     server.write(_BROKEN, "NoSuchOption yes\n")
-    answer = own.play("post_warranty", check=False)
+    answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE, check=False)
     assert answer.returncode == 2
     assert "nothing was removed" in answer.stdout
     assert server.run(["id", "obet"]).returncode == 0
@@ -66,7 +66,7 @@ def test_a_server_whose_sshd_could_not_be_reloaded_is_not_touched(own: Obet, ser
 def test_what_the_customer_removed_himself_does_not_stop_the_ending(own: Obet, server: Machine) -> None:
     server.run(["userdel", "--remove", "setup"])
     server.run(["rm", "-r", "/etc/status", "/etc/nftables.conf"])
-    answer = own.play("post_warranty")
+    answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE)
     assert recap(answer.stdout)[WARRANTY_DEVICE]["failed"] == 0
     assert server.run(["find", "/", "-xdev", "-iname", "*obet*"]).stdout == ""
     assert server.run(["id", "obet"], check=False).returncode != 0
