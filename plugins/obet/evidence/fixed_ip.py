@@ -89,7 +89,9 @@ async def _network_device(run: Run, node: Session, customer: Customer, device: D
 
 def _first_look(run: Run, node: Session, customer: Customer, device: Device) -> tuple[Login, str, int | None]:
     """As a job would: by the technical grant, which the customer's record opens."""
-    job = node.child(names.token_role(run.estate.control_node, Purpose.TECHNICAL), _grant(customer))
+    job = node.child(
+        names.token_role(run.estate.control_node, Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer.id)
+    )
     try:
         run.account.granted(Purpose.TECHNICAL, customer.id, job.token, {device.id: "its rules are proven"})
         known = account_passwords.read(job, customer.id, device.id, READ_ACCOUNT).known
@@ -105,10 +107,6 @@ def _first_look(run: Run, node: Session, customer: Customer, device: Device) -> 
         raise ProofError(f"{device.id}: Vault holds no password of {READ_ACCOUNT} for it: onboarding makes one")
     login = Login(READ_ACCOUNT, known[-1])
     return login, *_read(device, login)
-
-
-def _grant(customer: Customer) -> str:
-    return names.grant(Purpose.TECHNICAL, customer.id)
 
 
 def _read(device: Device, login: Login) -> tuple[str, int | None]:
