@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from lab import LabError
 from lab.estate import EXAMPLE, WARRANTY_CUSTOMER
-from lab.provision import Obet, provision
+from lab.provision import provision
 
 if TYPE_CHECKING:
     import http.client
@@ -60,18 +60,34 @@ class Company:
 
     def hand_over(self, switches: Iterable[Switch]) -> None:
         """The passwords of our accounts stand in Vault, as onboarding puts them there."""
+        token, connection = self.token(), self.own.lab.vault.connection(self.own.lab.node1)
+        for switch in switches:
+            for account, password in switch.secrets.items():
+                _put(connection, f"/v1/kv/data/{self.place(switch, account)}", {"data": {"password": password}}, token)
+        connection.close()
+
+    @staticmethod
+    def place(switch: Switch, account: str) -> str:
+        """Where an account's password stands in Vault's KV."""
+        return f"access/{CUSTOMER}/{switch.id}/accounts/{account}"
+
+    def token(self) -> str:
+        """A job's token for the customer, of a quarter of an hour: what a peer reads passwords with."""
         node, vault = self.own.lab.node1, self.own.lab.vault
         material = {part: self._login_material(part) for part in ("role_id", "secret_id")}
         _, answer = vault.answer("POST", "auth/approle/login", material, source=node)
         policy = {"policies": [f"obet-technical-{CUSTOMER}"]}
         path = f"auth/token/create/{NODE_ROLE}-technical"
         _, made = vault.answer("POST", path, policy, answer["auth"]["client_token"], source=node)
-        connection = vault.connection(node)
-        for switch in switches:
-            for account, password in switch.secrets.items():
-                place = f"/v1/kv/data/access/{CUSTOMER}/{switch.id}/accounts/{account}"
-                _put(connection, place, {"data": {"password": password}}, made["auth"]["client_token"])
-        connection.close()
+        return str(made["auth"]["client_token"])
+
+    @property
+    def rules_to_push(self) -> str:
+        """The lists and what binds them, as the plan has them: what a peer pushes bare."""
+        said = self.own.obet("plan", self.fleet.switches[0].id).stdout.partition("\n")[2]
+        rules = said.partition("no ip http server")[0]
+        lines = rules.replace("line vty\n", "line vty 0 15\n").splitlines()
+        return "".join(f"{line}\n" for line in lines if line != "exit")
 
     def _login_material(self, part: str) -> str:
         return (self.own.credentials / f"{NODE_ROLE}.{part.replace('_', '-')}").read_text()

@@ -14,7 +14,7 @@ from obet.devices import fleet
 from obet.devices.connection import try_login, with_certificate, with_password
 from obet.devices.driver import NetworkDriver, open_driver
 from obet.devices.identity import Certificate
-from obet.devices.probe import Probe, probe
+from obet.devices.probe import Probe
 from obet.errors import LoginRefusedError, ObetError, ProofError, VaultDeniedError, VaultError
 from obet.evidence.looking import Known, passwords
 from obet.evidence.promises import Check
@@ -177,8 +177,7 @@ def _clear(run: Run, device: Device, running: str) -> Check:
 
 
 async def _probes(run: Run, device: Device, login: dict[str, object]) -> list[Probe]:
-    looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
-    return await probe(run.estate, device, login, looking)
+    return await asyncio.wrap_future(run.lookout.begin(run.estate, device, login))
 
 
 async def _ask(device: Device, reading: Certificate, command: str) -> str:
