@@ -226,7 +226,7 @@ class AccessList:
         return [f"{word}{number} {entry.text}" for number, entry in self.entries.items()]
 
     def permits(self, source: str) -> bool:
-        """Whether a packet from this IPv4 address, to anywhere, would be let in; as for `nft`, empty lets all in."""
+        """Whether a packet from this address, to anywhere, would be let in; as for `nft`, empty lets all in."""
         for entry in self.entries.values():
             if entry.action != "remark" and _covers(entry.source.address, source):
                 return entry.action == "permit"
@@ -245,6 +245,8 @@ class AccessList:
 def _covers(address: str, source: str) -> bool:
     if address == EVERYWHERE:
         return True
+    if ":" in source:
+        return ipaddress.IPv6Address(source) in ipaddress.IPv6Network(address.removeprefix("host "))
     base, _, wildcard = address.removeprefix("host ").partition(" ")
     try:
         bits = int(ipaddress.IPv4Address(wildcard or 0))
