@@ -31,7 +31,7 @@ class Passphrases(msgspec.Struct, frozen=True):
 
 
 class SnmpPassphrases(msgspec.Struct, frozen=True, kw_only=True):
-    """What stood in Vault at `version` (0: nothing yet). `protocols`: SHA1 and AES128, say; empty when none is known."""
+    """What stood in Vault at `version` (0: nothing yet). `protocols`: SHA1 and AES128, say; empty: not known yet."""
 
     version: int = 0
     current: Passphrases | None = None

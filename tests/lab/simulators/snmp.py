@@ -2,8 +2,8 @@
 
     Agent(engine, boots, seconds, communities, users, values).answer(datagram) -> datagram or None
 
-Version 3 has USM with HMAC (MD5, SHA-1, SHA-256) and AES-128, or AES-256 beside SHA-256; what is refused is answered with a report or not at all,
-as RFC 3414 says. Only GET and GETNEXT are answered.
+Version 3 has USM with HMAC (MD5, SHA-1, SHA-256) and AES-128, or AES-256 beside SHA-256; what is refused is answered
+with a report or not at all, as RFC 3414 says. Only GET and GETNEXT are answered.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Monitoring:
         users = {row.values["name"]: self._user(row) for row in taken if self._value(row, "security") != "none"}
         seconds = self._router.uptime
         named = self._router.configuration.single("system/identity", "name")
-        values = {DESCRIPTION: "RouterOS RB5009UG+S+", UPTIME: int(seconds * 100), NAME: named,
+        values: dict[int, str | int] = {DESCRIPTION: "RouterOS RB5009UG+S+", UPTIME: int(seconds * 100), NAME: named,
                   LOCATION: self._router.configuration.single("snmp", "location")}  # fmt: skip
         return Agent(ENGINE, self._router.boots, int(seconds), communities, users, values).answer(datagram)
 
