@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lab.simulators.enforcement import RESET
+from lab.simulators.enforcement import DROP, RESET
 
 NAMED_PORTS = {
     7: "echo", 9: "discard", 13: "daytime", 19: "chargen", 20: "ftp-data", 21: "ftp", 23: "telnet", 25: "smtp",
@@ -273,7 +273,8 @@ def _nft(entry: AccessEntry, mode: str, counter: str = "") -> str:
         parts.append("tcp flags & (ack | rst) != 0")
     if entry.action == "permit":
         return " ".join([*parts, "return"])
-    return " ".join([*parts, *([f"counter name {counter}"] if counter else []), RESET])
+    refusal = RESET if entry.protocol in ("", "tcp", "ip", "ipv6") else DROP
+    return " ".join([*parts, *([f"counter name {counter}"] if counter else []), refusal])
 
 
 def counters(family: str, name: str, access_list: AccessList) -> dict[int, str]:

@@ -12,7 +12,7 @@ from obet.platforms.ios.snmp import communities, removal, setup, unbound, withou
 
 COLLECTORS = tuple(ips("198.51.100.11", "2001:db8:51::11"))
 OTHERS = tuple(ips("198.51.100.21"))
-BARE = "hostname switch1\nend\n"
+BARE = "hostname switch1\nline vty 0 15\n transport input ssh\nend\n"
 CLEAR = """\
 snmp-server community Canary-1 RO 10
 snmp-server group WATCH v2c
