@@ -37,14 +37,15 @@ def restrict(run: Run, device: str, driver: NetworkDriver, *, check: bool) -> Va
     if check:
         return {"changed": not stands or (place is not None and bool(diff)), "diff": diff}
     entry = _made(run, device)
-    put = not stands or (place is not None and not _taken(place, entry))
+    taken = _taken(place, entry) if stands and place else None
+    put = not stands or (place is not None and taken is None)
     if put:
         entry = _put(run, device, driver, entry)
     if place is None:
         return {"changed": put, "diff": diff, "msg": _not_probed(device)}
     in_clear = agent.in_clear()
     if put or in_clear:
-        _must_answer(device, place, entry)
+        _must_answer(device, place, _access(entry, taken or entry.known[-1]))
     if in_clear:
         # None of our ways in depends on it, and version 3 has just answered: the device need not take this back.
         communities = agent.communities()
@@ -67,7 +68,7 @@ def rotate(run: Run, device: str, driver: NetworkDriver) -> Values:
         entry = _write(run, device, msgspec.structs.replace(entry, upcoming=snmp_passphrases.generate()))
     old, new = entry.known
     entry = _put(run, device, driver, entry)
-    _must_answer(device, place, entry)
+    _must_answer(device, place, _access(entry, new))
     if snmp.ask(place, _access(entry, old)) == "answered":
         raise DeviceError(f"{device}: was told new SNMP passphrases, and answers the old ones still")
     _write(run, device, msgspec.structs.replace(entry, current=new, upcoming=None))
@@ -94,9 +95,8 @@ def destroy(run: Run, device: str) -> None:
     snmp_passphrases.destroy(run.child(device), run.estate.customer_of(device).id, device)
 
 
-def _must_answer(device: str, place: Address, entry: SnmpPassphrases) -> None:
-    """With what stands last in Vault; not with another passphrase, and not without encryption."""
-    right = _access(entry, entry.known[-1])
+def _must_answer(device: str, place: Address, right: Access) -> None:
+    """Not with another passphrase, and not without encryption."""
     other = snmp_passphrases.generate()
     wrong = [
         msgspec.structs.replace(right, auth=other.auth),
@@ -114,9 +114,10 @@ def _must_answer(device: str, place: Address, entry: SnmpPassphrases) -> None:
         raise DeviceError(f"{device}: answers SNMPv3 by a wrong passphrase or without encryption: its communities stay")
 
 
-def _taken(place: Address, entry: SnmpPassphrases) -> bool:
-    """Whether the device answers a pair that Vault knows: a rotation that was cut off leaves two."""
-    return "answered" in snmp.ask_all(place, [_access(entry, pair) for pair in entry.known])
+def _taken(place: Address, entry: SnmpPassphrases) -> Passphrases | None:
+    """Which of those that Vault knows the device answers: a rotation that was cut off leaves two."""
+    outcomes = snmp.ask_all(place, [_access(entry, pair) for pair in entry.known])
+    return next((pair for pair, seen in zip(entry.known, outcomes, strict=True) if seen == "answered"), None)
 
 
 def _asked_at(run: Run, device: Device) -> Address | None:

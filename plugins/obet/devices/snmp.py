@@ -6,7 +6,7 @@ PySNMP asks, in this process: no passphrase is on a command line. It is loaded w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, Literal
 
@@ -41,40 +41,35 @@ def ask(address: Address, access: Access) -> Outcome:
     return ask_all(address, [access])[0]
 
 
-def ask_all(address: Address, accesses: Sequence[Access]) -> list[Outcome]:
+def ask_all(address: Address, accesses: Iterable[Access], port: int = PORT) -> list[Outcome]:
     """The same for each, all at once."""
-
-    async def work() -> list[Outcome]:
-        return await asyncio.gather(*(_ask(address, _user(access), _AGAIN) for access in accesses))
-
-    return asyncio.run(work())
+    return asyncio.run(_asked(address, port, map(_user, accesses), _AGAIN))
 
 
-def answered(address: Address, communities: Sequence[Secret]) -> int:
+def answered(address: Address, communities: Sequence[Secret], port: int = PORT) -> int:
     """How many of these communities the agent answers, by version 1 or 2c: its silence is waited for once."""
-    if not communities:
-        return 0
-    return asyncio.run(_answered(address, communities))
-
-
-async def _answered(address: Address, communities: Sequence[Secret]) -> int:
     named = import_module(_LIBRARY).CommunityData
-    found = await asyncio.gather(
-        *(
-            _ask(address, named(f"c{number}", community.reveal(), mpModel=version), again=0)
-            for number, community in enumerate(communities)
-            for version in (0, 1)
-        )
+    credentials = (
+        named(f"c{number}", community.reveal(), mpModel=version)
+        for number, community in enumerate(communities)
+        for version in (0, 1)
     )
+    found = asyncio.run(_asked(address, port, credentials, again=0))
     return sum("answered" in found[place : place + 2] for place in range(0, len(found), 2))
 
 
-async def _ask(address: Address, credential: Any, again: int) -> Outcome:
+async def _asked(address: Address, port: int, credentials: Iterable[Any], again: int) -> list[Outcome]:
+    # What the library cannot read it raises where nobody waits for it: that is no answer, and nothing to print.
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    return await asyncio.gather(*(_ask(address, port, credential, again) for credential in credentials))
+
+
+async def _ask(address: Address, port: int, credential: Any, again: int) -> Outcome:
     library, errors = import_module(_LIBRARY), import_module("pysnmp.proto.errind")
     engine = library.SnmpEngine()  # each credential's own: one keeps what it has learned of a user
     kind = library.UdpTransportTarget if address.version == 4 else library.Udp6TransportTarget
     try:
-        where = await kind.create((str(address), PORT), timeout=_PATIENCE, retries=again)
+        where = await kind.create((str(address), port), timeout=_PATIENCE, retries=again)
         wanted = library.ObjectType(library.ObjectIdentity(_UPTIME))
         error, status, _, values = await library.get_cmd(engine, credential, where, library.ContextData(), wanted)
     except (import_module("pysnmp.error").PySnmpError, OSError):
