@@ -102,6 +102,17 @@ def test_before_a_community_is_answered_to_anybody(network: Obet) -> None:
     assert all(says(network, device, COMMUNITY, "outsider1") for device in NETWORK_DEVICES)
 
 
+def test_on_a_device_that_no_collector_asks_nothing_of_snmp_is_touched(network: Obet, edited: Edit) -> None:
+    for device in NETWORK_DEVICES:
+        edited(estate.device_file(network.estate, device), "snmp_collectors:\n- logs\n", "")
+    restrict(network)
+    assert all(says(network, device, COMMUNITY, "outsider1") for device in NETWORK_DEVICES)
+    job = Job(network)
+    for device, name in NETWORK_DEVICES.items():
+        assert "obet-snmp" not in str(network.lab.simulator(name).control.state()).lower()
+        assert job.call(job.token(device), "GET", f"{secret_path(device)}/snmp")[0] == 404
+
+
 def test_where_version_3_does_not_answer_communities_stay(network: Obet) -> None:
     for device, what in SHUT.items():
         told(network, device, what)

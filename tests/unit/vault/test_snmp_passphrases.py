@@ -1,4 +1,4 @@
-"""A device's SNMP passphrases in Vault: at no moment is neither of two pairs known, and each that was is found again."""
+"""A device's SNMP passphrases in Vault: two writers do not mix, and a collector finds all that it needs."""
 
 from __future__ import annotations
 
