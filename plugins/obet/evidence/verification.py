@@ -21,7 +21,6 @@ from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
 from obet.run import Run
 from obet.vault import credentials, names
-from obet.vault.desired import accounts_with_password
 from obet.vault.session import Session
 
 
@@ -188,9 +187,7 @@ def _recorded(entry: Entry) -> str:
 
 def _kept(session: Session, customer: str, device: Device) -> list[str]:
     kv, ssh = session.settings.kv_mount, session.settings.ssh_mount
-    places = {"its secrets": names.device_secret(customer, device.id)}
-    for account in accounts_with_password(device):
-        places[f"the password of {account}"] = names.account_secret(customer, device.id, account)
+    places = names.secrets_of(customer, device)
     found = [what for what, place in places.items() if session.get(f"{kv}/metadata/{place}") is not None]
     for purpose in Purpose:
         name = names.grant(purpose, customer)

@@ -276,7 +276,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
 
 def _named(command: str) -> str:
     """A command as a message may show it."""
-    return re.sub(r"\b(secret|password|community|key-hash)\b.*", r"\1 …", command)
+    return re.sub(r"\b(secret|password|community|key-hash|auth|host)\b.*", r"\1 …", command)
 
 
 def _without(said: str, command: str) -> str:
