@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from obet import snmp_operations
+from obet import operations, snmp_operations
 from obet.access.policy import management_policy
 from obet.devices import fleet
 from obet.devices.commit import commit
@@ -163,6 +163,9 @@ def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) ->
     def work(device: Device) -> Values:
         if time.monotonic() > until:  # what is begun ends before tokens and locks do
             raise RunError(f"{device.id}: not begun in time: run the playbook again, for fewer devices at once")
+        planned = operations.plan(run, device.id, {"required": False})["ansible_facts"]["obet_plan"]
+        if not planned["granted"]:
+            return {"changed": False, "msg": planned["why"]}
         return operation(run, device.id, options)
 
     found = fleet.work(run.estate, devices, options["do"], work)

@@ -37,6 +37,7 @@ class Console:
         self._read, self._write, self._cut = read, write, cut
         self._pending = ""
         self._said: list[bytes] = []  # what goes out in one piece before the session waits for more
+        self.unsettled = False  # lines were taken that are not in force yet
         self._after_return = False
         self.privilege = device.users.privilege(user, line)
         self.length = 24
@@ -100,6 +101,7 @@ class Console:
             return ""
         if self.configuring:
             return await configure.execute(self, line)
+        await self.settle()
         return await commands.execute(self, line)
 
     closed = ClosedError
@@ -115,6 +117,12 @@ class Console:
     def put(self, text: str) -> None:
         """Send text as it is."""
         self._said.append(text.replace("\r\n", "\n").replace("\n", "\r\n").encode(LATIN, "replace"))
+
+    async def settle(self) -> None:
+        """What was typed comes into force, lines that came in one piece at once, before anything is answered."""
+        if self.unsettled:
+            self.unsettled = False
+            await self.device.changed(self.user)
 
     def flush(self) -> None:
         """Let what was put go out now."""
@@ -150,6 +158,7 @@ class Console:
     async def key(self) -> str:
         """The next character; a ClosedError at the end of the session, or when nothing is typed for too long."""
         while not self._pending:
+            await self.settle()
             self.flush()
             try:
                 received = await asyncio.wait_for(self._read(), self.device.idle_seconds(self.line))
