@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .fleet import Switch
 
 WARM = 4  # devices of a run that is not counted
+_TRIES = 3
 SLOW_FORKS, SLOW = 5, 10  # Ansible as it comes is given fewer devices still
 
 Run = Callable[[Sequence["Switch"]], Command]
@@ -92,7 +93,7 @@ class Bench:
         at_once = self._options.push or self._options.devices
         for first in range(0, self._options.devices, at_once):
             switches = self._fleet.switches[first : first + at_once]
-            self._once(Party("obet_push", self._restrict, len(switches)), switches)
+            self._until_served(Party("obet_push", self._restrict, len(switches)), switches)
         reads = self._parties(push=False, ssh=ssh)
         self._rounds(reads)
         scale = [Party(f"obet_read_{n}", self._prove, n) for n in self._options.scale if n <= self._options.devices]
@@ -129,10 +130,26 @@ class Bench:
                 switches = self._fleet.switches[: party.devices]
                 if reset:
                     self._fleet.reset(switches)
-                use = self._once(party, switches)
+                try:
+                    use = self._once(party, switches)
+                except LabError as error:
+                    self._notes.append(f"round {number} of {party.name} is left out: {error}")
+                    self._say(self._notes[-1])
+                    continue
                 party.uses.append(use)
                 rate = f"{party.devices / use.wall:.1f} devices a second"
                 self._say(f"round {number}: {party.name}: {party.devices} in {use.wall:.1f} s, {rate}")
+
+    def _until_served(self, party: Party, switches: Sequence[Switch]) -> None:
+        """What a machine that is too busy has cut off is taken up by the next run, as in ordinary use."""
+        for left in reversed(range(_TRIES)):
+            try:
+                self._once(party, switches)
+            except LabError:
+                if not left:
+                    raise
+            else:
+                return
 
     def _once(self, party: Party, switches: Sequence[Switch]) -> Use:
         command = party.command(switches)

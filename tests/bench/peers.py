@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent / "peers"
 REQUIREMENTS = HERE / "requirements.txt"
+_SHOWN = 300  # characters of what a party says
 _LOOKUP = "{{ lookup('community.hashi_vault.vault_kv2_get', path, engine_mount_point='kv').secret.password }}"
 
 
@@ -140,6 +142,7 @@ class Peers:
 
 
 def served(command: Command, code: int, output: str) -> None:
-    """A peer that did not serve every device was not measured."""
+    """A party that did not serve every device was not measured."""
     if code != 0:
-        raise LabError(f"{Path(command.arguments[0]).name}: exit status {code}: {output.strip()[-600:]}")
+        said = re.findall(r'"msg": "([^"]+)', output) or [" ".join(output.split())[-_SHOWN:]]
+        raise LabError(f"{Path(command.arguments[0]).name}: exit status {code}: {said[0][:_SHOWN]}")

@@ -16,7 +16,7 @@ _HEADS = ("", "devices", "devices/s", "from", "to", "own CPU", "switches", "Vaul
 
 def as_json(found: Found) -> dict[str, Any]:
     """Rates are devices a second of whole processes; `where_time_goes` is in seconds of processor time a device."""
-    parties = [*found.reads, *found.scale, *found.pushes]
+    parties = [party for party in (*found.reads, *found.scale, *found.pushes) if party.uses]
     return {
         "name": "fleet",
         "unit": "devices/s",
@@ -47,14 +47,14 @@ def table(found: Found) -> str:
         f"fleet: {found.options.devices} simulated switches, {os.cpu_count()} cores shared with them and with Vault"
     ]
     for title, parties in blocks:
-        if parties:
-            text += ["", title, *_rows(parties)]
+        if measured := [party for party in parties if party.uses]:
+            text += ["", title, *_rows(measured)]
     text += ["", "CPU: milliseconds of processor time a device; the median run. Whole processes, their start included."]
     return "\n".join([*text, *found.notes])
 
 
 def _rows(parties: Sequence[Party]) -> list[str]:
-    ratios, lines = _ratios(parties), [_HEADS]
+    ratios, lines = _ratios(parties) if "obet" in parties[0].name else {}, [_HEADS]
     for party in parties:
         spent, rates = _spent(party), party.rates
         own, switches, vault = (f"{1000 * spent[name]:.1f}" for name in ("own", "switches", "vault"))
@@ -66,10 +66,10 @@ def _rows(parties: Sequence[Party]) -> list[str]:
 
 
 def _ratios(parties: Sequence[Party]) -> dict[str, float]:
-    if not parties:
+    if not parties or not parties[0].uses:
         return {}
     own = median(parties[0].rates)
-    return {party.name: own / median(party.rates) for party in parties[1:] if "obet" not in party.name}
+    return {party.name: own / median(party.rates) for party in parties[1:] if party.uses and "obet" not in party.name}
 
 
 def _spent(party: Party) -> dict[str, float]:
