@@ -20,6 +20,7 @@ from life_support import (
     Edit,
     Job,
     administrator,
+    checks,
     edited,
     fails_clearly,
     files_under,
@@ -172,6 +173,39 @@ def test_an_entry_of_somebody_elses_that_opens_the_door_is_found_and_named(netwo
     assert code == 10
     assert any("theirs" in what for what in said), said
     assert any("also takes outsider1" in what for what in said), said
+
+
+def test_rules_are_proven_without_trying_anybodys_access(network: Obet) -> None:
+    controls = [simulator(network, device).control for device in NETWORK_DEVICES]
+    for control in controls:
+        control.forget()
+    found = json.loads(network.obet("verify", "--rules", "--json", *NETWORK_DEVICES).stdout)
+    proven = checks(found, "the device's own rules let no other source match")
+    assert {device: check["passed"] for device, check in proven.items()} == dict.fromkeys(NETWORK_DEVICES, True)
+    assert not checks(found, "the fixed addresses get in")
+    assert {offered.user for control in controls for offered in control.offered()} == {"obet-read"}
+
+
+def test_rules_that_let_somebody_else_in_are_found_without_trying_it(network: Obet) -> None:
+    control = simulator(network, SWITCH_DEVICE).control
+    control.call("configure", lines=["line vty 5 15", "no access-class OBET-MANAGEMENT-V4 in vrf-also"])
+    answer = network.obet("verify", "--rules", "--json", *NETWORK_DEVICES, check=False)
+    network.play("restrict_access", "--limit", SWITCH_DEVICE)
+    proven = checks(json.loads(answer.stdout), "the device's own rules let no other source match")
+    passed = {device: check["passed"] for device, check in proven.items()}
+    assert (answer.returncode, passed) == (10, {ROUTER_DEVICE: True, SWITCH_DEVICE: False})
+    assert "line vty 5 15" in proven[SWITCH_DEVICE]["seen"]
+
+
+def test_a_host_that_we_look_from_is_logged_in_to_once_for_all_devices(network: Obet) -> None:
+    def logins() -> int:
+        log = network.lab.machine("outsider1").run(["cat", "/var/log/auth.log"]).stdout
+        return log.count("Accepted publickey for vantage")
+
+    before = logins()
+    answer = network.play("verify_access", "--limit", BOTH)
+    assert logins() - before == 1
+    assert all(count["failed"] == 0 for count in recap(answer.stdout).values())
 
 
 @DEVICES
