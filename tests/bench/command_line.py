@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PEERS = ("nornir_netmiko", "asyncssh", "ansible")
 EXAMPLES = """\
 examples:
-  bench fleet                                     200 devices, three rounds, all peers (about half an hour)
+  bench fleet                                     200 devices, three rounds, all peers
   bench fleet --devices 20 --rounds 1             a first look
   bench fleet --peers none --scale 20,100,500 --devices 500
   bench fleet --json > fleet.json
