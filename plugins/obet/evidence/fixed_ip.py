@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from obet.devices.connection import try_login, with_certificate, with_password
+from obet.devices.connection import try_login, with_certificate, with_login
 from obet.devices.driver import open_driver
 from obet.devices.identity import Certificate
+from obet.devices.own_login import own_login
 from obet.devices.probe import Probe, probe
-from obet.errors import LoginRefusedError, ObetError, ProofError, VaultDeniedError, VaultError
+from obet.errors import ObetError, ProofError, VaultDeniedError, VaultError
 from obet.evidence.promises import Check
 from obet.model import Customer, Device, Purpose
 from obet.platforms import served
 from obet.platforms.linux.proof import counter
 from obet.run import Run
-from obet.vault import account_passwords, names
+from obet.vault import account_logins, names
 from obet.vault.device_secrets import Login
 from obet.vault.names import READ_ACCOUNT
 from obet.vault.session import Session
@@ -79,7 +80,7 @@ async def _server(run: Run, customer: Customer, device: Device) -> list[Check]:
 async def _network_device(run: Run, node: Session, customer: Customer, device: Device) -> list[Check]:
     """The same, over the platform's driver; a driver works in a thread of its own."""
     login, running, before = await asyncio.to_thread(_first_look, run, node, customer, device)
-    probes = await _probes(run, device, with_password(login))
+    probes = await _probes(run, device, with_login(login))
     _, after = await asyncio.to_thread(_read, device, login)
     collectors = [a for host in run.estate.settings.collectors.values() for a in host.addresses.both]
     clear = "; ".join(f.what for f in served.services(device.platform).prove_services(running, collectors))
@@ -94,18 +95,10 @@ def _first_look(run: Run, node: Session, customer: Customer, device: Device) -> 
     )
     try:
         run.account.granted(Purpose.TECHNICAL, customer.id, job.token, {device.id: "its rules are proven"})
-        known = account_passwords.read(job, customer.id, device.id, READ_ACCOUNT).known
+        entry = account_logins.read(job, customer.id, device.id, READ_ACCOUNT)
     finally:
         job.close()
-    for password in known[:-1]:  # a rotation that was cut off leaves two that it may take
-        try:
-            login = Login(READ_ACCOUNT, password)
-            return login, *_read(device, login)
-        except LoginRefusedError:
-            continue
-    if not known:
-        raise ProofError(f"{device.id}: Vault holds no password of {READ_ACCOUNT} for it: onboarding makes one")
-    login = Login(READ_ACCOUNT, known[-1])
+    login = own_login(device, entry)
     return login, *_read(device, login)
 
 

@@ -173,7 +173,7 @@ def _kept(session: Session, customer: str, device: Device) -> list[str]:
     kv, ssh = session.settings.kv_mount, session.settings.ssh_mount
     places = {"its secrets": names.device_secret(customer, device.id)}
     for account in accounts_with_password(device):
-        places[f"the password of {account}"] = names.account_secret(customer, device.id, account)
+        places[f"the login of {account}"] = names.account_secret(customer, device.id, account)
     found = [what for what, place in places.items() if session.get(f"{kv}/metadata/{place}") is not None]
     for purpose in Purpose:
         name = names.grant(purpose, customer)

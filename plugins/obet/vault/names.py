@@ -70,7 +70,7 @@ def device_of(path: str) -> str:
 
 
 def account_secret(customer: str, device: str, account: str) -> str:
-    """Below the device's own: the password of an account of ours, where the device knows no certificates."""
+    """Below the device's own: the login of an account of ours, where the device knows no certificates."""
     return f"{device_secret(customer, device)}/accounts/{account}"
 
 

@@ -6,6 +6,7 @@ What does not come back as a terminal of IOS answers is a DeviceError: no echo, 
 from __future__ import annotations
 
 import base64
+import io
 import logging
 import re
 import time
@@ -53,6 +54,11 @@ class _Connection(CiscoIosSSH):
         self._host_key = host_key
         super().__init__(**options)
 
+    def _connect_params_dict(self) -> dict[str, Any]:
+        """With a key no password goes out, not even an empty one."""
+        options: dict[str, Any] = super()._connect_params_dict()
+        return options | {"password": None} if self.pkey else options
+
     def _build_ssh_client(self) -> paramiko.SSHClient:
         client = paramiko.SSHClient()
         client.set_log_channel(_LOG.name)
@@ -72,7 +78,9 @@ class _Napalm(IOSDriver):  # type: ignore[misc]
     """
 
     def __init__(self, device: Device, login: Login) -> None:
-        super().__init__(str(device.addresses.first), login.user, login.password.reveal(), timeout=_LOGIN_TIMEOUT)
+        password = "" if login.key else login.password.reveal()
+        super().__init__(str(device.addresses.first), login.user, password, timeout=_LOGIN_TIMEOUT)
+        self._login_key = login.key
         self._kind, self._key = device.host_key.split()[:2]
         self._port = device.port("ssh")
 
@@ -85,6 +93,7 @@ class _Napalm(IOSDriver):  # type: ignore[misc]
             port=self._port,
             username=self.username,
             password=self.password,
+            pkey=paramiko.RSAKey.from_private_key(io.StringIO(self._login_key.reveal())) if self._login_key else None,
             use_keys=False,
             allow_agent=False,
             disabled_algorithms={"keys": [kind for kind in (*_KEY_KINDS, *_RSA_KINDS) if kind not in kinds]},

@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
-from obet.devices.connection import with_password
+from obet.devices.connection import with_login
 from obet.devices.driver import Change, Gap, Rights
+from obet.devices.key_pairs import Kind
 from obet.devices.shell import Shell
 from obet.errors import DeviceError, ProofError, printable
 from obet.model import CustomerAccess, Device
@@ -50,13 +51,12 @@ class RouterosDriver:
         self._files, self._timers = Files(device.id, api), Timers(device.id, api)
         self._accounts = Accounts(device.id, login.user, api, self._files)
         self._shell: Shell | None = None
-        self._left: tuple[str, ...] | None = None
 
     def running(self) -> str:
         """Over SSH nothing is written to the flash, and an account that only looks can do it."""
-        if any(service.protocol == "ssh" for service in self._device.management):
+        if self._has_ssh():
             if self._shell is None:
-                self._shell = self._opened.enter_context(Shell(self._device, with_password(self._login)))
+                self._shell = self._opened.enter_context(Shell(self._device, with_login(self._login)))
             answer = self._shell.run("/export terse", self._patience)
             if answer.detail:
                 raise DeviceError(f"{self._device.id}: /export: {answer.detail}")
@@ -175,6 +175,13 @@ class RouterosDriver:
     def put_account(self, name: str, password: Secret, rights: Rights) -> None:
         self._accounts.put(name, password, rights)
 
+    def key_kind(self) -> Kind | None:
+        """Each RouterOS that is served takes ed25519; its API takes passwords alone."""
+        return "ssh-ed25519" if self._has_ssh() else None
+
+    def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
+        self._accounts.put_keys(name, public_keys)
+
     def put_customer(self, access: CustomerAccess) -> None:
         self._accounts.put_customer(access)
 
@@ -183,7 +190,6 @@ class RouterosDriver:
 
         What is left is looked for before the account goes that is logged in: afterwards nobody may ask.
         """
-        self._left = None
         for timer in self._timers.all():
             self._timers.remove(timer)
         with self._translated():
@@ -195,21 +201,22 @@ class RouterosDriver:
         self._files.remove()
         own = self._login.user
         self._accounts.remove(tuple(name for name in accounts if name != own))
-        self._left = tuple(what for what in self.residue(accounts) if what != f"account {own}")
-        if self._left:
-            raise DeviceError(f"{self._device.id}: not everything was removed: {', '.join(self._left)}")
+        own_still = {f"account {own}", f"SSH key of {own}"}
+        if left := [what for what in self.residue(accounts) if what not in own_still]:
+            raise self._error(f"not everything was removed: {', '.join(left)}")
         if own in accounts:
             self._accounts.remove((own,))
         refused()
 
     def residue(self, accounts: tuple[str, ...]) -> tuple[str, ...]:
-        if self._left is not None and self._login.user in accounts:
-            return self._left
         with self._translated():
             found = standing.residue(self.running())
         found += [f"scheduler entry of run {timer.run}" for timer in self._timers.all()]
         found += [f"file {printable(name)}" for name in self._files.ours()]
         return (*found, *self._accounts.residue(accounts))
+
+    def _has_ssh(self) -> bool:
+        return any(service.protocol == "ssh" for service in self._device.management)
 
     def _check_the_way(self) -> None:
         """No change of anybody's waits: what it would take back is unknown."""
