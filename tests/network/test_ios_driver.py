@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,7 +26,7 @@ from obet.devices.driver import Change
 from obet.devices.own_login import takes
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError, NotLetInError
-from obet.model import Address, Addresses, CustomerAccess, ManagementService
+from obet.model import Address, Addresses, CustomerAccess, Device, ManagementService
 from obet.platforms.ios import driver_accounts
 from obet.platforms.ios.driver import IosDriver, open_driver
 from obet.platforms.ios.driver_console import opened
@@ -342,6 +343,11 @@ def given(switch: Simulator, *keys: Secret, user: str = "obet") -> None:
     on(switch, lambda driver: driver.put_keys(user, tuple(map(key_pairs.public_key, keys))))
 
 
+def logged_in(device: Device, login: Login) -> Mapping[str, str]:
+    with open_driver(device, login) as driver:
+        return driver.accounts()
+
+
 def gets_in(switch: Simulator, login: Login) -> bool:
     return at(switch, "node1", lambda: takes(described(switch), login))
 
@@ -352,11 +358,7 @@ def test_a_key_of_ours_opens_its_account_and_no_password_goes_to_the_switch(swit
     switch.control.reboot()
     switch.control.forget()
 
-    def look() -> str:
-        with open_driver(described(switch), with_key(KEYS[0])) as driver:
-            return driver.accounts()["obet"]
-
-    assert at(switch, "node1", look) == "full"
+    assert at(switch, "node1", lambda: logged_in(described(switch), with_key(KEYS[0])))["obet"] == "full"
     assert gets_in(switch, with_key(KEYS[0]))
     offered = switch.control.offered()
     assert {one.kind for one in offered} == {"user", "key"}
@@ -370,19 +372,16 @@ def test_no_key_but_the_accounts_own_opens_it_and_a_refused_one_is_a_refused_log
     for refused in (with_key(KEYS[1]), with_key(KEYS[0], "obet-read")):
         assert not gets_in(switch, refused)
         with pytest.raises(LoginRefusedError, match=f"refuses the login of {refused.user}"):
-            at(switch, "node1", lambda login=refused: open_driver(described(switch), login).__enter__())
+            at(switch, "node1", partial(logged_in, described(switch), refused))
     assert "password" not in {one.kind for one in switch.control.offered()}
 
 
 def test_no_key_goes_to_a_device_with_another_host_key(switch: Simulator) -> None:
     pinned = described(switch)
     switch.control.fault(FaultKind.HOST_KEY)
-    for attempt_ in (
-        lambda: takes(pinned, with_key(KEYS[0])),
-        lambda: open_driver(pinned, with_key(KEYS[0])).__enter__(),
-    ):
+    for log_in in (takes, logged_in):
         with pytest.raises(DeviceError, match="wrong host key"):
-            at(switch, "node1", attempt_)
+            at(switch, "node1", partial(log_in, pinned, with_key(KEYS[0])))
     assert switch.control.offered() == []
 
 
@@ -401,7 +400,7 @@ def test_an_account_has_just_the_keys_that_it_was_given_and_others_keep_theirs(s
 def test_a_key_that_the_switch_has_not_taken_is_said(switch: Simulator) -> None:
     for text in ("% Invalid input detected at '^' marker.", "%SSH: Failed to decode the Key Value"):
         switch.control.fault(FaultKind.REFUSE, "key-hash", text=text, times=1)
-        with pytest.raises(DeviceError, match="refuses `key-hash …`|has not taken") as raised:
+        with pytest.raises(DeviceError, match=r"refuses `key-hash …`|has not taken") as raised:
             given(switch, KEYS[0])
         one_line(raised.value)
         switch.control.clear()
