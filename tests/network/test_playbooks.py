@@ -30,9 +30,16 @@ from life_support import (
     secret_path,
     verdict,
 )
+from network_support import described
+from obet.devices.own_login import takes
+from obet.model import ManagementService, Protocol
+from obet.secret import Secret
+from obet.vault.device_secrets import Login
+from simulator_support import at
 
 __all__ = ["edited"]
 BOTH = ",".join(NETWORK_DEVICES)
+OURS = ("obet", "obet-read")
 DEVICES = pytest.mark.parametrize("device", NETWORK_DEVICES, ids=NETWORK_DEVICES.get)
 # Between "the rules are in force" and "the change is confirmed" the node asks Vault for the probes' certificate.
 _BETWEEN = "sign/obet-vantage"
@@ -72,13 +79,29 @@ def reaches(own: Obet, host: str, address: str, port: int) -> bool:
     return True
 
 
-def accounts(own: Obet, device: str, account: str) -> dict[str, str]:
-    """The password of an account of ours, as a job reads it."""
+def accounts(own: Obet, device: str, account: str, purpose: str = "technical") -> dict[str, str]:
+    """The login of an account of ours, as a job reads it."""
     job = Job(own)
-    status, answer = job.call(job.token(device), "GET", f"{secret_path(device)}/accounts/{account}")
+    status, answer = job.call(job.token(device, purpose), "GET", f"{secret_path(device)}/accounts/{account}")
     assert status == 200, answer
     found: dict[str, str] = answer["data"]["data"]
     return found
+
+
+def takes_password(own: Obet, device: str, account: str, password: str) -> bool:
+    """Over the protocol that takes passwords whatever keys there are: the router's API, the switch's SSH."""
+    return _logs_in(own, device, Login(account, Secret(password)))
+
+
+def takes_key(own: Obet, device: str, account: str, key: str) -> bool:
+    return _logs_in(own, device, Login(account, Secret("none"), key=Secret(key)))
+
+
+def _logs_in(own: Obet, device: str, login: Login) -> bool:
+    router = simulator(own, device)
+    protocols: tuple[Protocol, ...] = ("ssh", "api-ssl") if device == ROUTER_DEVICE else ("ssh",)
+    found = described(router, management=tuple(ManagementService(protocol=protocol) for protocol in protocols))
+    return at(router, "node1", lambda: takes(found, login))
 
 
 @DEVICES
@@ -94,13 +117,36 @@ def test_the_customers_initial_password_is_taken_over_and_refused(network: Obet,
 
 
 @DEVICES
-def test_our_accounts_have_passwords_of_their_own_and_the_looking_one_changes_nothing(
+def test_our_accounts_have_passwords_and_keys_of_their_own(network: Obet, device: str) -> None:
+    full, read = (accounts(network, device, account) for account in OURS)
+    assert len({full["password"], read["password"], Job(network).secrets(device)["login"]["password"]}) == 3
+    assert full["ssh_key"] != read["ssh_key"]
+    assert takes_password(network, device, "obet", full["password"])
+    assert not takes_password(network, device, "obet", read["password"])
+    assert takes_key(network, device, "obet", full["ssh_key"])
+    assert not takes_key(network, device, "obet", read["ssh_key"])
+
+
+@DEVICES
+def test_over_ssh_the_password_opens_our_account_only_where_the_platform_cannot_refuse_it(
     network: Obet, device: str
 ) -> None:
-    full, read = accounts(network, device, "obet")["password"], accounts(network, device, "obet-read")["password"]
-    assert len({full, read, Job(network).secrets(device)["login"]["password"]}) == 3
-    assert network_login(network.lab, simulator(network, device), "obet", full).returncode == 0
-    assert network_login(network.lab, simulator(network, device), "obet", read).returncode != 0
+    password = accounts(network, device, "obet")["password"]
+    opened = network_login(network.lab, simulator(network, device), "obet", password).returncode == 0
+    assert opened == (device == SWITCH_DEVICE)
+
+
+@DEVICES
+def test_everyday_work_sends_a_password_only_to_what_takes_no_keys(network: Obet, device: str) -> None:
+    control = simulator(network, device).control
+    control.forget()
+    network.play("onboard", "--limit", device)
+    network.play("verify_access", "--limit", device)
+    promises(network, device)
+    ours = [one for one in control.offered() if one.user in OURS and one.kind in {"password", "key"}]
+    assert {one.kind for one in ours if one.service == "ssh"} == {"key"}
+    assert {one.service for one in ours if one.kind == "password"} <= {"api-ssl"}
+    assert all(one.accepted for one in ours)
 
 
 @DEVICES
@@ -272,8 +318,9 @@ def test_a_run_killed_between_arming_and_confirming_is_taken_back_and_the_next_o
     assert "203.0.113.22" not in running(network, device)
 
 
-def test_no_password_of_a_device_stands_in_a_file_of_the_node(network: Obet) -> None:
-    passwords = [accounts(network, d, a)["password"] for d in NETWORK_DEVICES for a in ("obet", "obet-read")]
+def test_no_password_and_no_key_of_a_device_stands_in_a_file_of_the_node(network: Obet) -> None:
+    logins = [accounts(network, device, account) for device in NETWORK_DEVICES for account in OURS]
+    passwords = [line for login in logins for line in (login["password"], login["ssh_key"].splitlines()[-2])]
     passwords += [Job(network).secrets(device)["login"]["password"] for device in NETWORK_DEVICES]
     folders = [network.lab.node1.directory, network.lab.node1.home, network.estate]
     control = network.lab.node1.home / "planted"
@@ -296,15 +343,14 @@ def _time_runs_out(own: Obet, device: str) -> None:
 
 
 def test_rotated_credentials_work_and_the_old_are_refused(network: Obet) -> None:
-    before = {(d, a): accounts(network, d, a) for d in NETWORK_DEVICES for a in ("obet", "obet-read")}
+    before = {(device, account): accounts(network, device, account) for device in NETWORK_DEVICES for account in OURS}
     network.play("rotate_credentials", "--limit", BOTH)
     for (device, account), old in before.items():
         new = accounts(network, device, account)
-        assert set(new) == {"password"}
-        assert new != old
-        if account == "obet":
-            assert network_login(network.lab, simulator(network, device), account, new["password"]).returncode == 0
-        assert network_login(network.lab, simulator(network, device), account, old["password"]).returncode != 0
+        assert set(new) == {"password", "ssh_key"}
+        assert set(new.values()).isdisjoint(old.values())
+        assert [takes_password(network, device, account, one["password"]) for one in (old, new)] == [False, True]
+        assert [takes_key(network, device, account, one["ssh_key"]) for one in (old, new)] == [False, True]
 
 
 @DEVICES
@@ -314,25 +360,24 @@ def test_the_ending_waits_for_the_customer_then_leaves_nothing_of_ours(network: 
     if device == next(iter(NETWORK_DEVICES)):
         estate.end_warranty_now(own.estate)
         own.obet("vault", "apply")
-    known = [("obet", accounts_in_an_ending(own, device, "obet"))]
+    known = {account: accounts(own, device, account, "ending") for account in OURS}
     answer = own.play("post_warranty", "--limit", device)
     assert "pending" in answer.stdout
-    assert network_login(own.lab, router, *known[0]).returncode == 0, "nothing of ours is removed before he confirmed"
+    for account, login in known.items():  # nothing of ours is removed before he confirmed
+        assert takes_password(own, device, account, login["password"])
+        assert takes_key(own, device, account, login["ssh_key"])
     assert customer_may_do_everything(own.lab, router)
     own.obet("handover", "confirm", device)
+    router.control.forget()
     own.play("post_warranty", "--limit", device)
+    offered = router.control.offered()
     assert customer_may_do_everything(own.lab, router)
-    assert all(network_login(own.lab, router, *login).returncode != 0 for login in known)
+    for account, login in known.items():
+        assert network_login(own.lab, router, account, login["password"]).returncode != 0
+    assert {one.user for one in offered if one.kind == "key" and not one.accepted} == set(OURS)
     assert "obet" not in json.dumps(router.control.state()["running"]).lower()
     job = Job(own)
     assert job.call(job.token(device, "ending"), "GET", secret_path(device))[0] in {403, 404}
     own.obet("vault", "apply")
     _, found = promises(own, device)
     assert [f for f in verdict(found, "post-warranty")["failures"] if f["where"] == device] == []
-
-
-def accounts_in_an_ending(own: Obet, device: str, account: str) -> str:
-    job = Job(own)
-    status, answer = job.call(job.token(device, "ending"), "GET", f"{secret_path(device)}/accounts/{account}")
-    assert status == 200, answer
-    return str(answer["data"]["data"]["password"])

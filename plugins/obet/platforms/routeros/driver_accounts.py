@@ -51,12 +51,12 @@ class Accounts:
     def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
         """What is new comes before what is old goes. Our keys hold a name of their own: not every router shows keys."""
         for key in public_keys:
-            if not any(_is(row, key) for row in self._keys(name)):
+            if not any(shows(row, key) for row in self._keys(name)):
                 self._import(name, "obet-key.pub", key)
-        if others := [row[".id"] for row in self._keys(name) if not any(_is(row, key) for key in public_keys)]:
+        if others := [row[".id"] for row in self._keys(name) if not any(shows(row, key) for key in public_keys)]:
             self._api.ask("/user/ssh-keys/remove", f"=.id={','.join(others)}")
         there = self._keys(name)
-        if len(there) != len(public_keys) or not all(any(_is(row, key) for row in there) for key in public_keys):
+        if len(there) != len(public_keys) or not all(any(shows(row, key) for row in there) for key in public_keys):
             raise DeviceError(f"{self._device}: has not taken the public key of {name}")
 
     def put_customer(self, access: CustomerAccess) -> None:
@@ -131,7 +131,7 @@ class Accounts:
         return any(wanted in row.get("key", "").split() for row in self._keys(access.account))
 
 
-def _is(row: Mapping[str, str], public_key: str) -> bool:
+def shows(row: Mapping[str, str], public_key: str) -> bool:
     """By the key itself where the router shows it, by its name elsewhere."""
     _, data, name = public_key.split()
     shown = row.get("key", "").split()
