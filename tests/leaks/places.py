@@ -56,7 +56,7 @@ def _files_of(machine: str) -> Place:
 
 
 def _device(name: str) -> Place:
-    """What a network device keeps: passwords as hashes, of our keys the public half."""
+    """What a network device keeps: passwords as hashes, of our keys the public half, passphrases of SNMP as they are."""
     return _folder(lambda story: story.lab.simulator(name).directory)
 
 
@@ -149,11 +149,13 @@ def look(story: Story, place: Place) -> tuple[list[Hit], bool]:
 
 
 def _may_stand(hit: Hit) -> bool:
-    """Login material on tmpfs; a service's own secret in its file; a password on its way to ssh."""
+    """Login material on tmpfs; a service's own secret in its file, or a device's; a password on its way to ssh."""
     if hit.canary.startswith(("role_id ", "secret_id ")):
         return "/node1/run/credentials/" in hit.where or "/node1/run/registrar/" in hit.where
     if hit.canary.startswith("client_token "):
         return hit.where.endswith("/run/obet/operator")  # until he logs out
+    if hit.canary.startswith(("auth ", "priv ")):
+        return "/simulators/" in hit.where
     if hit.canary.startswith("status "):
         return hit.where.endswith("/upper/etc/status/token")
     return hit.canary.startswith("password ") and hit.where.startswith("/dev/shm/psm_")  # noqa: S108

@@ -325,7 +325,7 @@ def test_access_ends(story: Story) -> None:
 
 def test_every_kind_of_secret_was_known(story: Story) -> None:
     kinds = {canary.name.partition(" (")[0] for canary in story.canaries()}
-    assert {"client_token", "secret_id", "role_id", "password", "status", "unseal key", "ssh_key"} <= kinds
+    assert {"client_token", "secret_id", "role_id", "password", "status", "unseal key", "next_ssh_key"} <= kinds
     tokens = [canary for canary in story.canaries() if canary.name.startswith("client_token")]
     assert len(tokens) > 40, "one login and one token of a purpose for each run, at least"
 

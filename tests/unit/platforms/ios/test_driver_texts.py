@@ -129,9 +129,7 @@ ip ssh pubkey-chain
   username obet-read
 line vty 0 4
 """
-SAYS = (
-    "SSH Enabled - version 2.0\nAuthentication methods:{}\nAuthentication Publickey Algorithms:{}\nMAC Algorithms:\n"
-)
+SAYS = "SSH Enabled - version 2.0\nAuthentication methods:{}\nAuthentication Publickey Algorithms:{}\nMAC Algorithms:\n"
 
 
 def key_of(number: int) -> str:
