@@ -56,7 +56,7 @@ def _files_of(machine: str) -> Place:
 
 
 def _device(name: str) -> Place:
-    """What a network device keeps: passwords as hashes, of our keys the public half, passphrases of SNMP as they are."""
+    """What a network device keeps: passwords as hashes, of our keys the public half, SNMP passphrases as they are."""
     return _folder(lambda story: story.lab.simulator(name).directory)
 
 
