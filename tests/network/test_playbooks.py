@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,73 +11,36 @@ from lab import estate
 from lab.estate import NETWORK_DEVICES, ROUTER_DEVICE, SWITCH_DEVICE
 from lab.network import NAMESPACES
 from lab.processes import in_namespaces
-from lab.provision import Obet, provision
-from lab.simulators.simulator import Simulator
+from lab.provision import Obet
 from lab.vault_proxy import Request, VaultProxy
 from lab.visitors import customer_may_do_everything, network_login
 from life_support import (
     Edit,
     Job,
-    administrator,
     edited,
     fails_clearly,
     files_under,
     let_locks_expire,
-    new_lab,
     promises,
     recap,
     secret_path,
     verdict,
 )
+from network_in_service import (
+    BETWEEN,
+    BOTH,
+    DEVICES,
+    accounts,
+    admin,
+    network,
+    reaches,
+    running,
+    simulator,
+    time_runs_out,
+)
 
-__all__ = ["edited"]
-BOTH = ",".join(NETWORK_DEVICES)
-DEVICES = pytest.mark.parametrize("device", NETWORK_DEVICES, ids=NETWORK_DEVICES.get)
-# Between "the rules are in force" and "the change is confirmed" the node asks Vault for the probes' certificate.
-_BETWEEN = "sign/obet-vantage"
+__all__ = ["admin", "edited", "network"]
 _MANAGEMENT = {ROUTER_DEVICE: (8729, 22), SWITCH_DEVICE: (22,)}
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Obet]:
-    """A router and a switch in service: taken over and restricted. Tests leave them as they found them."""
-    with new_lab() as lab:
-        own = provision(lab, NETWORK_DEVICES)
-        own.play("onboard", "--limit", BOTH)
-        own.play("restrict_access", "--limit", BOTH, "-e", "obet_mend=true")
-        yield own
-
-
-@pytest.fixture(scope="module")
-def admin(network: Obet) -> str:
-    return administrator(network.lab)
-
-
-def simulator(own: Obet, device: str) -> Simulator:
-    return own.lab.simulator(NETWORK_DEVICES[device])
-
-
-def running(own: Obet, device: str) -> str:
-    """What it runs, without the line that tells the time."""
-    text = str(simulator(own, device).control.state()["running"])
-    return text.partition("\n")[2] if device == ROUTER_DEVICE else text
-
-
-def reaches(own: Obet, host: str, address: str, port: int) -> bool:
-    try:
-        own.lab.host(host).connect(address, port, timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def accounts(own: Obet, device: str, account: str) -> dict[str, str]:
-    """The password of an account of ours, as a job reads it."""
-    job = Job(own)
-    status, answer = job.call(job.token(device), "GET", f"{secret_path(device)}/accounts/{account}")
-    assert status == 200, answer
-    found: dict[str, str] = answer["data"]["data"]
-    return found
 
 
 @DEVICES
@@ -185,59 +147,8 @@ def test_a_node_that_fails_after_arming_means_that_the_device_reverts(network: O
     finally:
         node2.boot()
     fails_clearly(answer, 2, device, "node2", "takes the change back")
-    _time_runs_out(network, device)
+    time_runs_out(network, device)
     assert running(network, device) == before
-
-
-def test_a_device_that_is_gone_is_one_line_and_the_other_is_worked_on(network: Obet, edited: Edit) -> None:
-    edited(estate.device_file(network.estate, SWITCH_DEVICE), "203.0.113.21", "203.0.113.22")
-    router = simulator(network, ROUTER_DEVICE)
-    router.stop()
-    try:
-        answer = network.play("restrict_access", "--limit", BOTH, check=False)
-    finally:
-        router.start()
-    fails_clearly(answer, 2, ROUTER_DEVICE)
-    assert recap(answer.stdout)[ROUTER_DEVICE]["failed"] == 1
-    assert recap(answer.stdout)[SWITCH_DEVICE] | {"ok": 0, "skipped": 0} == recap(answer.stdout)[SWITCH_DEVICE] | {
-        "ok": 0,
-        "skipped": 0,
-        "failed": 0,
-    }
-    assert recap(answer.stdout)[SWITCH_DEVICE]["changed"] == 1
-
-
-def test_after_that_the_switch_has_its_own_rules_again(network: Obet) -> None:
-    network.play("restrict_access", "--limit", BOTH)
-    assert promises(network, *NETWORK_DEVICES)[0] == 0
-
-
-@DEVICES
-def test_a_vault_that_is_sealed_between_arming_and_confirming_means_that_the_device_reverts(
-    network: Obet, device: str, edited: Edit, admin: str
-) -> None:
-    before, vault = running(network, device), network.lab.vault
-    edited(estate.device_file(network.estate, device), "203.0.113.21", "203.0.113.22")
-    sealed: list[str] = []
-
-    def seal(_: Request) -> None:
-        if not sealed:
-            sealed.append(running(network, device))
-            vault.request("PUT", "sys/seal", {}, admin)
-
-    with VaultProxy(network.lab) as proxy:
-        edited(network.estate / "estate.yml", vault.address, proxy.address)
-        proxy.on(_BETWEEN, seal)
-        try:
-            answer = network.play("restrict_access", "--limit", device, check=False)
-        finally:
-            if sealed:
-                vault.unseal()
-    assert "203.0.113.22" in sealed[0], "the rules were in force"
-    fails_clearly(answer, 2, device, "Vault is sealed", "takes the change back")
-    _time_runs_out(network, device)
-    assert running(network, device) == before
-    let_locks_expire(network.lab, admin)
 
 
 @DEVICES
@@ -257,7 +168,7 @@ def test_a_run_killed_between_arming_and_confirming_is_taken_back_and_the_next_o
 
     with VaultProxy(network.lab) as proxy:
         edited(network.estate / "estate.yml", network.lab.vault.address, proxy.address)
-        proxy.on(_BETWEEN, kill)
+        proxy.on(BETWEEN, kill)
         assert network.play("restrict_access", "--limit", device, check=False).returncode == -signal.SIGKILL
         proxy.forward_all()
         let_locks_expire(network.lab, admin)
@@ -289,12 +200,6 @@ def _holds(path: Path, word: str) -> bool:
     return word.encode() in path.read_bytes()
 
 
-def _time_runs_out(own: Obet, device: str) -> None:
-    control = simulator(own, device).control
-    control.advance(3600)
-    control.settled()
-
-
 def test_rotated_credentials_work_and_the_old_are_refused(network: Obet) -> None:
     before = {(d, a): accounts(network, d, a) for d in NETWORK_DEVICES for a in ("obet", "obet-read")}
     network.play("rotate_credentials", "--limit", BOTH)
@@ -314,7 +219,7 @@ def test_the_ending_waits_for_the_customer_then_leaves_nothing_of_ours(network: 
     if device == next(iter(NETWORK_DEVICES)):
         estate.end_warranty_now(own.estate)
         own.obet("vault", "apply")
-    known = [("obet", accounts_in_an_ending(own, device, "obet"))]
+    known = [("obet", accounts(own, device, "obet", "ending")["password"])]
     answer = own.play("post_warranty", "--limit", device)
     assert "pending" in answer.stdout
     assert network_login(own.lab, router, *known[0]).returncode == 0, "nothing of ours is removed before he confirmed"
@@ -329,10 +234,3 @@ def test_the_ending_waits_for_the_customer_then_leaves_nothing_of_ours(network: 
     own.obet("vault", "apply")
     _, found = promises(own, device)
     assert [f for f in verdict(found, "post-warranty")["failures"] if f["where"] == device] == []
-
-
-def accounts_in_an_ending(own: Obet, device: str, account: str) -> str:
-    job = Job(own)
-    status, answer = job.call(job.token(device, "ending"), "GET", f"{secret_path(device)}/accounts/{account}")
-    assert status == 200, answer
-    return str(answer["data"]["data"]["password"])

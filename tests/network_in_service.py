@@ -1,0 +1,64 @@
+"""A lab's router and switch in service, and what may be seen of them from outside of Obet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from lab.estate import NETWORK_DEVICES, ROUTER_DEVICE
+from lab.provision import Obet, provision
+from lab.simulators.simulator import Simulator
+from life_support import Job, administrator, new_lab, secret_path
+
+BOTH = ",".join(NETWORK_DEVICES)
+DEVICES = pytest.mark.parametrize("device", NETWORK_DEVICES, ids=NETWORK_DEVICES.get)
+# Between "the rules are in force" and "the change is confirmed" the node asks Vault for the probes' certificate.
+BETWEEN = "sign/obet-vantage"
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Obet]:
+    """A router and a switch in service: taken over and restricted. Tests leave them as they found them."""
+    with new_lab() as lab:
+        own = provision(lab, NETWORK_DEVICES)
+        own.play("onboard", "--limit", BOTH)
+        own.play("restrict_access", "--limit", BOTH, "-e", "obet_mend=true")
+        yield own
+
+
+@pytest.fixture(scope="module")
+def admin(network: Obet) -> str:
+    return administrator(network.lab)
+
+
+def simulator(own: Obet, device: str) -> Simulator:
+    return own.lab.simulator(NETWORK_DEVICES[device])
+
+
+def running(own: Obet, device: str) -> str:
+    """What it runs, without the line that tells the time."""
+    text = str(simulator(own, device).control.state()["running"])
+    return text.partition("\n")[2] if device == ROUTER_DEVICE else text
+
+
+def reaches(own: Obet, host: str, address: str, port: int) -> bool:
+    try:
+        own.lab.host(host).connect(address, port, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def accounts(own: Obet, device: str, account: str, purpose: str = "technical") -> dict[str, str]:
+    """The password of an account of ours, as a job of that purpose reads it."""
+    job = Job(own)
+    status, answer = job.call(job.token(device, purpose), "GET", f"{secret_path(device)}/accounts/{account}")
+    assert status == 200, answer
+    found: dict[str, str] = answer["data"]["data"]
+    return found
+
+
+def time_runs_out(own: Obet, device: str) -> None:
+    control = simulator(own, device).control
+    control.advance(3600)
+    control.settled()
