@@ -5,9 +5,8 @@ The verbs are those of `operations`; here all of a device's work is done over it
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -21,7 +20,7 @@ from obet.devices.connection import with_password
 from obet.devices.driver import Change, NetworkDriver, Rights, open_driver
 from obet.devices.ssh_files import source_towards
 from obet.erasure.steps import Step
-from obet.errors import DeviceError, LoginRefusedError, NotLetInError, RunError
+from obet.errors import DeviceError, LoginRefusedError, NotLetInError, ObetError, RunError
 from obet.model import Device
 from obet.operations import (
     Values,
@@ -36,14 +35,12 @@ from obet.run import Run
 from obet.secret import Secret
 from obet.vault import account_passwords, device_secrets
 from obet.vault.account_passwords import AccountPassword
-from obet.vault.desired import TOKEN_LIFE
 from obet.vault.device_secrets import Login
 from obet.vault.names import ACCOUNT, READ_ACCOUNT
 
 Operation = Callable[[Run, str, Mapping[str, Any]], Values]
 
 _COMES_BACK = timedelta(minutes=10)  # longer than any driver's timer for a removal
-_LONGEST = TOKEN_LIFE / 2  # seconds in which work on a device may begin
 _RIGHTS: Mapping[str, Rights] = {ACCOUNT: "full", READ_ACCOUNT: "read"}
 
 
@@ -151,14 +148,21 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
 
 def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) -> Values:
     """One verb on many devices, by one Nornir run: `{"devices": {id: {"result": …, "failure": …}}}`."""
-    operation, until = OPERATIONS[options["do"]], time.monotonic() + _LONGEST
+    operation = OPERATIONS[options["do"]]
 
     def work(device: Device) -> Values:
-        if time.monotonic() > until:  # what is begun ends before tokens and locks do
-            raise RunError(f"{device.id}: not begun in time: run the playbook again, for fewer devices at once")
+        if not run.lasts:
+            raise RunError(
+                f"{device.id}: not begun, as Vault has renewed no token for too long: run the playbook again"
+            )
         return operation(run, device.id, options)
 
-    found = fleet.work(run.estate, devices, options["do"], work)
+    def renew() -> None:
+        with suppress(ObetError):  # tried again soon; what is held says how long devices may still be begun
+            run.refresh()
+
+    with run.renewing():
+        found = fleet.work(run.estate, devices, options["do"], work, meanwhile=renew)
     return {"devices": msgspec.to_builtins(found)}
 
 
