@@ -126,8 +126,9 @@ def test_a_vault_that_is_sealed_between_arming_and_confirming_means_that_the_dev
     assert [count["changed"] for count in restricts(network).values()] == [1, 1], "nothing was told as done"
 
 
+@pytest.mark.usefixtures("manager")
 def test_a_vault_that_falls_silent_between_arming_and_confirming_means_that_the_devices_revert(
-    network: Obet, manager: str, edited: Edit, admin: str
+    network: Obet, edited: Edit, admin: str
 ) -> None:
     before = {device: running(network, device) for device in NETWORK_DEVICES}
     with proxied(network, edited) as proxy, silent(proxy, BETWEEN):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import asyncssh
 import msgspec
 
+from obet.defaults import LOGINS_AT_ONCE
 from obet.devices.api_login import try_api_login
 from obet.devices.connection import Answer, takes_connection, try_login, vantage
 from obet.devices.identity import Certificate
@@ -31,20 +32,29 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def probe(estate: Estate, device: Device, login: dict[str, Any], looking: Certificate) -> list[Probe]:
-    """All probes of a device, at once. `login` is for the nodes; outsiders try without, as far as the greeting."""
-    settings = estate.settings
-    nodes = (_from_node(name, node, device, login, looking) for name, node in settings.nodes.items())
+    """All probes of a device, at once, but for logins: a device has few lines for those, and one is ours already.
+
+    `login` is for the nodes; outsiders try without, as far as the greeting.
+    """
+    settings, few = estate.settings, asyncio.Semaphore(LOGINS_AT_ONCE)
+    nodes = (_from_node(name, node, device, login, looking, few) for name, node in settings.nodes.items())
     outsiders = (_from_outsider(name, host, device, looking) for name, host in settings.outsiders.items())
     return [found for group in await asyncio.gather(*nodes, *outsiders) for found in group]
 
 
 async def _from_node(
-    name: str, node: ExecutionNode, device: Device, login: dict[str, Any], looking: Certificate
+    name: str,
+    node: ExecutionNode,
+    device: Device,
+    login: dict[str, Any],
+    looking: Certificate,
+    few: asyncio.Semaphore,
 ) -> list[Probe]:
     async def attempt(
         tunnel: asyncssh.SSHClientConnection | None, address: Address, service: ManagementService
     ) -> Probe:
-        answer = await _log_in(device, address, service, login, tunnel)
+        async with few:
+            answer = await _log_in(device, address, service, login, tunnel)
         seen = "logged in" if answer.outcome == "accepted" else answer.outcome
         return Probe(
             source=name,
