@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
+from lab import estate
 from lab.estate import NETWORK_DEVICES, ROUTER_DEVICE
 from lab.provision import Obet, provision
 from lab.simulators.simulator import Simulator
-from life_support import Job, administrator, new_lab, secret_path
+from life_support import Job, administrator, new_lab, recap, secret_path
 
 BOTH = ",".join(NETWORK_DEVICES)
 DEVICES = pytest.mark.parametrize("device", NETWORK_DEVICES, ids=NETWORK_DEVICES.get)
@@ -47,6 +49,23 @@ def reaches(own: Obet, host: str, address: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+_HOSTS = itertools.count(31)
+
+
+@pytest.fixture
+def manager(network: Obet) -> str:
+    """The contracts name a manager of the customer's whom neither device lets in yet; his address."""
+    address = f"203.0.113.{next(_HOSTS)}"
+    for device in NETWORK_DEVICES:
+        estate.change_device(network.estate, device, {"co_managers": [{"ipv4": address}]})
+    return address
+
+
+def restricts(own: Obet) -> dict[str, dict[str, int]]:
+    """What comes of a play on both when nothing is in its way."""
+    return recap(own.play("restrict_access", "--limit", BOTH).stdout)
 
 
 def accounts(own: Obet, device: str, account: str, purpose: str = "technical") -> dict[str, str]:

@@ -152,9 +152,7 @@ def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) ->
 
     def work(device: Device) -> Values:
         if not run.lasts:
-            raise RunError(
-                f"{device.id}: not begun, as Vault has renewed no token for too long: run the playbook again"
-            )
+            raise RunError(f"{device.id}: not begun, as Vault renews our tokens no more: run the playbook again")
         return operation(run, device.id, options)
 
     def renew() -> None:
