@@ -190,11 +190,14 @@ def _remove(run: Run, device: str) -> Values | None:
                 placed = {"step": Step.CUSTOMER_ACCESS_PLACED, "detail": {"key": plan.customer_key}}
                 changed = record(run, device, placed)["changed"]
                 return {"changed": changed, "msg": _pending(device), "pending": "the customer has not confirmed"}
-            record(run, device, {"step": Step.REMOVAL_STARTED})
+            run.record(device, Step.REMOVAL_STARTED)  # each time: what is cut off is believed so long after its begin
             customers, ours = _customers_logins(run, device), _our_logins(run, device)
             _lock(run, device, driver, customers)
             _must_refuse(run, device, customers)  # while we can still do something about it
             driver.remove_ours(tuple(_RIGHTS), lambda: _must_refuse(run, device, ours))
+            tried = {"tried": len(customers) + len(ours)}
+            record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
+            unseen = driver.leave()
     except LoginRefusedError:
         if Step.REMOVAL_STARTED not in plan.done:
             raise DeviceError(
@@ -208,10 +211,8 @@ def _remove(run: Run, device: str) -> Values | None:
         # Anything may refuse a connection: only where each login was seen to be refused is that the end of it.
         if Step.CREDENTIALS_REFUSED not in plan.done:
             raise
-    else:
-        tried = {"tried": len(customers) + len(ours)}
-        record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
-    record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "removed"}})
+        unseen = ""
+    record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": unseen or "removed"}})
     return None
 
 

@@ -171,6 +171,9 @@ class IosDriver:
         self._save()
         self._delete(self._copy)
 
+    def leave(self) -> str:
+        return ""  # a session outlives its account, and saw all of it
+
     def _remove_accounts(self, ours: tuple[str, ...]) -> None:
         names = [name for name in accounts.shown(self.running()) if name in ours]
         for name in sorted(names, key=lambda name: name == self._user):
