@@ -44,7 +44,14 @@ def password_login(lab: Lab, server: Machine, user: str, password: str) -> Compl
     askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$TRIED"\n', encoding="utf-8")
     askpass.chmod(0o700)
     known.write_text(f"{server.ipv4} {server.run(['cat', HOST_KEY]).stdout}", encoding="utf-8")
-    options = ["-o", "PreferredAuthentications=password,keyboard-interactive", "-o", "NumberOfPasswordPrompts=1"]
+    options = [
+        "-o",
+        "PreferredAuthentications=password,keyboard-interactive",
+        "-o",
+        "NumberOfPasswordPrompts=1",
+        "-o",
+        "ConnectTimeout=3",
+    ]
     return lab.node1.run(
         ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={known}", *options, f"{user}@{server.ipv4}", "id -un"],
         env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},
@@ -59,7 +66,14 @@ def network_login(lab: Lab, device: Simulator, user: str, password: str) -> Comp
     askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$TRIED"\n', encoding="utf-8")
     askpass.chmod(0o700)
     known.write_text(f"{device.ipv4} {device.ssh_host_key}\n", encoding="utf-8")
-    options = ["-o", "PreferredAuthentications=password,keyboard-interactive", "-o", "NumberOfPasswordPrompts=1"]
+    options = [
+        "-o",
+        "PreferredAuthentications=password,keyboard-interactive",
+        "-o",
+        "NumberOfPasswordPrompts=1",
+        "-o",
+        "ConnectTimeout=3",
+    ]
     return lab.node1.run(
         [*_SSH, f"UserKnownHostsFile={known}", *options, f"{user}@{device.ipv4}", _SHOW[device.platform]],
         env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},

@@ -18,6 +18,7 @@ from ios_support import until
 from lab.simulators.faults import FaultKind
 from network_support import described, nothing
 from obet.access.policy import ManagementPolicy
+from obet.defaults import REVERT_SECONDS
 from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login
 from obet.devices.driver import Change
@@ -524,6 +525,27 @@ def test_a_slow_device_is_waited_for_and_a_silent_one_is_not(switch: Simulator) 
     assert "15" in at(switch, "node1", lambda: ask(5.0))
     with pytest.raises(DeviceError, match="fell silent"):
         at(switch, "node1", lambda: ask(0.3))
+
+
+@pytest.mark.parametrize(("wait", "in_time"), [(REVERT_SECONDS["ios"], True), (60, False)])
+def test_two_seconds_for_each_answer_are_in_time_for_the_confirmation(
+    switch: Simulator, wait: int, in_time: bool
+) -> None:
+    before = texts(switch)
+    switch.control.scale(20)
+    switch.control.fault(FaultKind.SLOW, "", seconds=0.1)  # which are two of the switch's own seconds
+    try:
+        if in_time:
+            assert restrict(switch, change(wait=wait))[-1] is Step.MANAGEMENT_CHANGE_CONFIRMED
+        else:
+            with pytest.raises(DeviceError):
+                restrict(switch, change(wait=wait))
+    finally:
+        switch.control.clear()
+        switch.control.scale(1)
+    if not in_time:
+        taken_back(switch)
+        assert texts(switch) == before
 
 
 def test_thousands_of_lines_and_text_that_is_no_ascii_are_read_and_ruled(switch: Simulator) -> None:
