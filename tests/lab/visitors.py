@@ -50,7 +50,7 @@ def password_login(lab: Lab, server: Machine, user: str, password: str) -> Compl
         "-o",
         "NumberOfPasswordPrompts=1",
         "-o",
-        "ConnectTimeout=3",
+        "ConnectTimeout=10",
     ]
     return lab.node1.run(
         ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={known}", *options, f"{user}@{server.ipv4}", "id -un"],
@@ -72,7 +72,7 @@ def network_login(lab: Lab, device: Simulator, user: str, password: str) -> Comp
         "-o",
         "NumberOfPasswordPrompts=1",
         "-o",
-        "ConnectTimeout=3",
+        "ConnectTimeout=10",
     ]
     return lab.node1.run(
         [*_SSH, f"UserKnownHostsFile={known}", *options, f"{user}@{device.ipv4}", _SHOW[device.platform]],

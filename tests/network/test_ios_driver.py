@@ -707,6 +707,18 @@ def test_where_the_customer_names_no_managers_his_lines_are_as_they_were_and_old
             on(switch, lambda _: None, login=login)
 
 
+def test_lines_that_were_bound_to_a_list_of_the_customers_are_bound_to_it_again(switch: Simulator) -> None:
+    his = ["access-list 23 permit 198.51.100.0 0.0.0.255", "line vty 0 15", " access-class 23 in"]
+    switch.control.call("configure", lines=his)
+    onboarded(switch)
+    assert reaches(switch, "outsider1", switch.ipv4, 22) is False
+    on(switch, lambda driver: driver.remove_ours(OURS, nothing))
+    for text in texts(switch):
+        assert set(re.findall(r"^ (.*access-class .*)$", text, re.MULTILINE)) == {"access-class 23 in"}
+        assert "obet" not in text.lower()
+    assert [reaches(switch, host, switch.ipv4, 22) for host in ("outsider1", "customer1")] == [True, False]
+
+
 def test_copies_of_the_customers_own_archive_go_only_where_they_name_us(switch: Simulator) -> None:
     switch.control.call("configure", lines=["no username obet", "archive", " path flash:copies", " maximum 10"])
     at(switch, "node1", lambda: _archived(switch, initial(switch)))
