@@ -9,7 +9,7 @@ import pytest
 from lab import estate
 from lab.estate import NETWORK_DEVICES, WARRANTY_CUSTOMER, WARRANTY_DEVICE
 from lab.provision import Obet
-from lab.visitors import customer_may_do_everything, network_login
+from lab.visitors import customer_may_do_everything, password_login
 from life_support import Job, promises, recap, secret_path, verdict
 from network_in_service import BOTH, DEVICES, accounts, network, simulator
 
@@ -49,7 +49,7 @@ def test_devices_in_service_are_passed_over_and_it_is_said_why(
         assert f"{device}: passed over: not to be offboarded: " in said
         assert (counts[device]["changed"], counts[device]["failed"]) == (0, 0)
         (login, _) = remembered[device]
-        assert network_login(network.lab, simulator(network, device), *login).returncode == 0
+        assert password_login(network.lab, simulator(network, device), *login).returncode == 0
 
 
 def test_nothing_of_ours_goes_before_the_customer_has_confirmed_his_own_access(
@@ -61,7 +61,7 @@ def test_nothing_of_ours_goes_before_the_customer_has_confirmed_his_own_access(
         assert f"{device}: pending: the customer's own access is in place" in said
         assert counts[device]["failed"] == 0
         (login, _) = remembered[device]
-        assert network_login(network.lab, simulator(network, device), *login).returncode == 0
+        assert password_login(network.lab, simulator(network, device), *login).returncode == 0
         assert customer_may_do_everything(network.lab, simulator(network, device))
 
 
@@ -74,7 +74,7 @@ def test_after_his_word_nothing_of_ours_is_left(network: Obet, remembered: dict[
         router = simulator(network, device)
         assert (counts[device]["changed"] > 0, counts[device]["failed"]) == (True, 0)
         assert "obet" not in json.dumps(router.control.state()["running"]).lower()
-        assert all(network_login(network.lab, router, *login).returncode != 0 for login in remembered[device])
+        assert all(password_login(network.lab, router, *login).returncode != 0 for login in remembered[device])
         assert customer_may_do_everything(network.lab, router)
         assert job.call(job.token(device, "ending"), "GET", secret_path(device))[0] in {403, 404}
 

@@ -13,7 +13,7 @@ from lab.network import NAMESPACES
 from lab.processes import in_namespaces
 from lab.provision import Obet
 from lab.vault_proxy import Request, VaultProxy
-from lab.visitors import customer_may_do_everything, network_login
+from lab.visitors import customer_may_do_everything, password_login
 from life_support import (
     Edit,
     Job,
@@ -47,12 +47,12 @@ _MANAGEMENT = {ROUTER_DEVICE: (8729, 22), SWITCH_DEVICE: (22,)}
 def test_the_customers_initial_password_is_taken_over_and_refused(network: Obet, device: str) -> None:
     router = simulator(network, device)
     login = router.initial_login
-    refused = network_login(network.lab, router, login.user, login.password)
+    refused = password_login(network.lab, router, login.user, login.password)
     assert refused.returncode != 0
     assert "Permission denied" in refused.stderr
     ours = Job(network).secrets(device)["login"]
     assert (ours["user"], ours["taken_over"]) == (login.user, True)
-    assert network_login(network.lab, router, ours["user"], ours["password"]).returncode == 0
+    assert password_login(network.lab, router, ours["user"], ours["password"]).returncode == 0
 
 
 @DEVICES
@@ -61,8 +61,8 @@ def test_our_accounts_have_passwords_of_their_own_and_the_looking_one_changes_no
 ) -> None:
     full, read = accounts(network, device, "obet")["password"], accounts(network, device, "obet-read")["password"]
     assert len({full, read, Job(network).secrets(device)["login"]["password"]}) == 3
-    assert network_login(network.lab, simulator(network, device), "obet", full).returncode == 0
-    assert network_login(network.lab, simulator(network, device), "obet", read).returncode != 0
+    assert password_login(network.lab, simulator(network, device), "obet", full).returncode == 0
+    assert password_login(network.lab, simulator(network, device), "obet", read).returncode != 0
 
 
 @DEVICES
@@ -208,8 +208,8 @@ def test_rotated_credentials_work_and_the_old_are_refused(network: Obet) -> None
         assert set(new) == {"password"}
         assert new != old
         if account == "obet":
-            assert network_login(network.lab, simulator(network, device), account, new["password"]).returncode == 0
-        assert network_login(network.lab, simulator(network, device), account, old["password"]).returncode != 0
+            assert password_login(network.lab, simulator(network, device), account, new["password"]).returncode == 0
+        assert password_login(network.lab, simulator(network, device), account, old["password"]).returncode != 0
 
 
 @DEVICES
@@ -222,12 +222,12 @@ def test_the_ending_waits_for_the_customer_then_leaves_nothing_of_ours(network: 
     known = [("obet", accounts(own, device, "obet", "ending")["password"])]
     answer = own.play("post_warranty", "--limit", device)
     assert "pending" in answer.stdout
-    assert network_login(own.lab, router, *known[0]).returncode == 0, "nothing of ours is removed before he confirmed"
+    assert password_login(own.lab, router, *known[0]).returncode == 0, "nothing of ours is removed before he confirmed"
     assert customer_may_do_everything(own.lab, router)
     own.obet("handover", "confirm", device)
     own.play("post_warranty", "--limit", device)
     assert customer_may_do_everything(own.lab, router)
-    assert all(network_login(own.lab, router, *login).returncode != 0 for login in known)
+    assert all(password_login(own.lab, router, *login).returncode != 0 for login in known)
     assert "obet" not in json.dumps(router.control.state()["running"]).lower()
     job = Job(own)
     assert job.call(job.token(device, "ending"), "GET", secret_path(device))[0] in {403, 404}
