@@ -16,8 +16,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from obet import estate as estates
 from obet.devices.identity import Certificate, Identity, ca_public_key
 from obet.devices.lookout import Lookout
@@ -28,6 +26,7 @@ from obet.errors import ClockError, ObetError, RunError, VaultDeniedError, Vault
 from obet.evidence.account import Account, Doer
 from obet.evidence.chain import Checkpoint
 from obet.evidence.ledger import DamagedLedgerError, Ledger
+from obet.holdings import Holdings
 from obet.model import Device, Estate, Purpose
 from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
@@ -39,25 +38,6 @@ from obet.vault.device_secrets import DeviceSecrets
 from obet.vault.session import AppRoleCredential, Session
 
 _SKEW = 30  # seconds
-
-
-class _Held(msgspec.Struct):
-    """What a play holds: by customer its tokens and certificates, by device why it has none.
-
-    Threads read it while it is renewed: what is new is made beside it, and takes its place at once.
-    """
-
-    children: dict[str, Session] = {}
-    certificates: dict[str, Certificate] = {}
-    refusals: dict[str, str] = {}
-    renewed: bool = True  # all of it
-
-    def keep(self, customer: str, former: _Held) -> None:
-        """Vault gave no answer for this customer's: what there was goes on until it ends by itself."""
-        self.renewed = False
-        self.children[customer] = former.children[customer]
-        if customer in former.certificates:
-            self.certificates[customer] = former.certificates[customer]
 
 
 class Run:
@@ -74,7 +54,7 @@ class Run:
         self.purpose: Purpose | None = None
         self.off_record = ""  # why a verifier's run is not in the ledger
         self._process = os.getpid()
-        self._held = _Held()
+        self._held = Holdings()
         self._retired: list[Session] = []
         self._wanted: dict[str, list[str]] = {}
         self._locks: dict[str, locks.Lock] = {}
@@ -275,7 +255,7 @@ class Run:
         begun, self.now = time.monotonic(), _vault_time(self.session)
         due = {o.device: o.cause for o in self.obligations() if o.purpose is self.purpose}
         granted = {grant.device for grant in self.grants() if grant.purpose is self.purpose}
-        before, held = self._held, _Held()
+        before, held = self._held, Holdings()
         for customer, own in self._wanted.items():
             if causes := {device: due[device] for device in own if device in granted}:
                 self._grant(held, customer, causes, read_secrets=read_secrets)
@@ -286,7 +266,7 @@ class Run:
         kept = held.children
         self._retired += [session for customer, session in before.children.items() if kept.get(customer) is not session]
 
-    def _grant(self, held: _Held, customer: str, causes: Mapping[str, str], *, read_secrets: bool) -> None:
+    def _grant(self, held: Holdings, customer: str, causes: Mapping[str, str], *, read_secrets: bool) -> None:
         assert self.purpose is not None  # noqa: S101 - see above
         purpose, former = self.purpose, self._held
         try:
@@ -311,7 +291,7 @@ class Run:
                 remedy = "; the registrar's `obet vault apply` opens it" if refused else ""
                 held.refusals[device] = f"{device}: no {purpose} access: {error}{remedy}"
 
-    def _locked(self, held: _Held, session: Session, customer: str, device: str) -> bool:
+    def _locked(self, held: Holdings, session: Session, customer: str, device: str) -> bool:
         """Whether this run may work on the device: it holds the lock, or the play only looks."""
         if not self._lock_devices:
             return True
@@ -347,7 +327,7 @@ class Run:
                 with suppress(ObetError):  # a lock that cannot be released ends by itself
                     locks.release(session, lock)
         tokens = [*self._held.children.values(), *self._retired]
-        self._held, self._secrets, self._retired, self._locks = _Held(), {}, [], {}
+        self._held, self._secrets, self._retired, self._locks = Holdings(), {}, [], {}
         for session in tokens:
             session.close()
 

@@ -19,7 +19,7 @@ from obet.platforms.routeros.driver_timer import POLICY
 _NAME = "obet-end"
 _PATH, _MENU = "/system/scheduler", "/system scheduler"
 # Longer than it takes to believe a removal that was cut off (network_operations): until then the router can be asked.
-_WAITS, _AT_ONCE = 20 * 60, 2
+_WAITS, _AT_ONCE = 20 * 60, 1
 _LONGEST, _PAUSE = 30.0, 0.5  # seconds in which it must be seen, and between two looks
 
 
@@ -68,7 +68,7 @@ class Ending:
     def _lets_us_in(self) -> bool:
         where = str(self._device.addresses.first), self._device.port("api-ssl")
         try:
-            socket.create_connection(where, timeout=2.0).close()
+            socket.create_connection(where, timeout=1.0).close()
         except OSError:
             return False
         return True
