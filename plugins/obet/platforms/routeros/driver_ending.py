@@ -61,7 +61,8 @@ class Ending:
         until = time.monotonic() + _LONGEST
         while self._lets_us_in():
             if time.monotonic() > until:
-                return f"the router removes our account and addresses by itself within {_WAITS // 60} minutes"
+                minutes = _WAITS // 60
+                return f"not seen: the router removes our account and addresses by itself within {minutes} minutes"
             time.sleep(_PAUSE)
         return ""
 
