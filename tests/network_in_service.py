@@ -11,7 +11,14 @@ from lab.estate import NETWORK_DEVICES, ROUTER_DEVICE
 from lab.provision import Obet, provision
 from lab.simulators.simulator import Simulator
 from life_support import Job, administrator, new_lab, recap, secret_path
+from network_support import described
+from obet.devices.own_login import takes
+from obet.model import ManagementService, Protocol
+from obet.secret import Secret
+from obet.vault.device_secrets import Login
+from simulator_support import at
 
+OURS = ("obet", "obet-read")
 BOTH = ",".join(NETWORK_DEVICES)
 DEVICES = pytest.mark.parametrize("device", NETWORK_DEVICES, ids=NETWORK_DEVICES.get)
 # Between "the rules are in force" and "the change is confirmed" the node asks Vault for the probes' certificate.
@@ -69,12 +76,28 @@ def restricts(own: Obet) -> dict[str, dict[str, int]]:
 
 
 def accounts(own: Obet, device: str, account: str, purpose: str = "technical") -> dict[str, str]:
-    """The password of an account of ours, as a job of that purpose reads it."""
+    """The login of an account of ours, as a job of that purpose reads it."""
     job = Job(own)
     status, answer = job.call(job.token(device, purpose), "GET", f"{secret_path(device)}/accounts/{account}")
     assert status == 200, answer
     found: dict[str, str] = answer["data"]["data"]
     return found
+
+
+def takes_password(own: Obet, device: str, account: str, password: str) -> bool:
+    """Over the protocol that takes passwords whatever keys there are: the router's API, the switch's SSH."""
+    return _logs_in(own, device, Login(account, Secret(password)))
+
+
+def takes_key(own: Obet, device: str, account: str, key: str) -> bool:
+    return _logs_in(own, device, Login(account, Secret("none"), key=Secret(key)))
+
+
+def _logs_in(own: Obet, device: str, login: Login) -> bool:
+    router = simulator(own, device)
+    protocols: tuple[Protocol, ...] = ("ssh", "api-ssl") if device == ROUTER_DEVICE else ("ssh",)
+    found = described(router, management=tuple(ManagementService(protocol=protocol) for protocol in protocols))
+    return at(router, "node1", lambda: takes(found, login))
 
 
 def time_runs_out(own: Obet, device: str) -> None:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.estate import NETWORK_DEVICES
 from lab.this_host import CHECKOUT
 from leaks.search import Canary, Content, Hit, Search, files, git_objects
 from leaks.story import CONTROL, Story, inside
@@ -52,6 +53,11 @@ def _of_everybody(folder: str | Path) -> Place:
 def _files_of(machine: str) -> Place:
     """What differs there from the system that all machines start from."""
     return _folder(lambda story: story.lab.machine(machine).directory / "upper")
+
+
+def _device(name: str) -> Place:
+    """What a network device keeps: passwords as hashes, of our keys the public half."""
+    return _folder(lambda story: story.lab.simulator(name).directory)
 
 
 def _memory_of(machine: str) -> Place:
@@ -97,6 +103,7 @@ PLACES: dict[str, Place] = {
     "Vault's own files": _folder(lambda story: story.lab.vault.directory),
     **{f"{name}'s files": _files_of(name) for name in _MACHINES},
     **{f"{name}'s memory": _memory_of(name) for name in _MACHINES},
+    **{f"{name}'s configuration and files": _device(name) for name in NETWORK_DEVICES.values()},
     "/tmp": _of_everybody("/tmp"),  # noqa: S108
     "/var/tmp": _of_everybody("/var/tmp"),  # noqa: S108
     "/dev/shm": _of_everybody("/dev/shm"),  # noqa: S108

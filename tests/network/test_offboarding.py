@@ -11,9 +11,10 @@ from lab.estate import NETWORK_DEVICES, WARRANTY_CUSTOMER, WARRANTY_DEVICE
 from lab.provision import Obet
 from lab.visitors import customer_may_do_everything, password_login
 from life_support import Job, promises, recap, secret_path, verdict
-from network_in_service import BOTH, DEVICES, accounts, network, simulator
+from network_in_service import BOTH, DEVICES, OURS, accounts, network, simulator, takes_key, takes_password
 
 __all__ = ["network"]
+Logins = dict[str, dict[str, dict[str, str]]]  # by device and account
 
 
 def offboard(own: Obet) -> tuple[str, dict[str, dict[str, int]]]:
@@ -22,12 +23,9 @@ def offboard(own: Obet) -> tuple[str, dict[str, dict[str, int]]]:
 
 
 @pytest.fixture(scope="module")
-def remembered(network: Obet) -> dict[str, list[tuple[str, str]]]:
-    """What somebody may have written down while it was good, by device."""
-    return {
-        device: [(account, accounts(network, device, account)["password"]) for account in ("obet", "obet-read")]
-        for device in NETWORK_DEVICES
-    }
+def remembered(network: Obet) -> Logins:
+    """What somebody may have written down while it was good, by device and account."""
+    return {device: {account: accounts(network, device, account) for account in OURS} for device in NETWORK_DEVICES}
 
 
 def all_is_over(own: Obet) -> None:
@@ -41,31 +39,31 @@ def all_is_over(own: Obet) -> None:
     own.obet("vault", "apply")
 
 
-def test_devices_in_service_are_passed_over_and_it_is_said_why(
-    network: Obet, remembered: dict[str, list[tuple[str, str]]]
-) -> None:
+def test_devices_in_service_are_passed_over_and_it_is_said_why(network: Obet, remembered: Logins) -> None:
     said, counts = offboard(network)
     for device in NETWORK_DEVICES:
         assert f"{device}: passed over: not to be offboarded: " in said
         assert (counts[device]["changed"], counts[device]["failed"]) == (0, 0)
-        (login, _) = remembered[device]
-        assert password_login(network.lab, simulator(network, device), *login).returncode == 0
+        for account, login in remembered[device].items():
+            assert takes_password(network, device, account, login["password"])
+            assert takes_key(network, device, account, login["ssh_key"])
 
 
 def test_nothing_of_ours_goes_before_the_customer_has_confirmed_his_own_access(
-    network: Obet, remembered: dict[str, list[tuple[str, str]]]
+    network: Obet, remembered: Logins
 ) -> None:
     all_is_over(network)
     said, counts = offboard(network)
     for device in NETWORK_DEVICES:
         assert f"{device}: pending: the customer's own access is in place" in said
         assert counts[device]["failed"] == 0
-        (login, _) = remembered[device]
-        assert password_login(network.lab, simulator(network, device), *login).returncode == 0
+        for account, login in remembered[device].items():
+            assert takes_password(network, device, account, login["password"])
+            assert takes_key(network, device, account, login["ssh_key"])
         assert customer_may_do_everything(network.lab, simulator(network, device))
 
 
-def test_after_his_word_nothing_of_ours_is_left(network: Obet, remembered: dict[str, list[tuple[str, str]]]) -> None:
+def test_after_his_word_nothing_of_ours_is_left(network: Obet, remembered: Logins) -> None:
     for device in NETWORK_DEVICES:
         network.obet("handover", "confirm", device)
     _, counts = offboard(network)
@@ -74,7 +72,8 @@ def test_after_his_word_nothing_of_ours_is_left(network: Obet, remembered: dict[
         router = simulator(network, device)
         assert (counts[device]["changed"] > 0, counts[device]["failed"]) == (True, 0)
         assert "obet" not in json.dumps(router.control.state()["running"]).lower()
-        assert all(password_login(network.lab, router, *login).returncode != 0 for login in remembered[device])
+        for account, login in remembered[device].items():
+            assert password_login(network.lab, router, account, login["password"]).returncode != 0
         assert customer_may_do_everything(network.lab, router)
         assert job.call(job.token(device, "ending"), "GET", secret_path(device))[0] in {403, 404}
 

@@ -30,12 +30,15 @@ from network_in_service import (
     BETWEEN,
     BOTH,
     DEVICES,
+    OURS,
     accounts,
     admin,
     network,
     reaches,
     running,
     simulator,
+    takes_key,
+    takes_password,
     time_runs_out,
 )
 
@@ -56,13 +59,36 @@ def test_the_customers_initial_password_is_taken_over_and_refused(network: Obet,
 
 
 @DEVICES
-def test_our_accounts_have_passwords_of_their_own_and_the_looking_one_changes_nothing(
+def test_our_accounts_have_passwords_and_keys_of_their_own(network: Obet, device: str) -> None:
+    full, read = (accounts(network, device, account) for account in OURS)
+    assert len({full["password"], read["password"], Job(network).secrets(device)["login"]["password"]}) == 3
+    assert full["ssh_key"] != read["ssh_key"]
+    assert takes_password(network, device, "obet", full["password"])
+    assert not takes_password(network, device, "obet", read["password"])
+    assert takes_key(network, device, "obet", full["ssh_key"])
+    assert not takes_key(network, device, "obet", read["ssh_key"])
+
+
+@DEVICES
+def test_over_ssh_the_password_opens_our_account_only_where_the_platform_cannot_refuse_it(
     network: Obet, device: str
 ) -> None:
-    full, read = accounts(network, device, "obet")["password"], accounts(network, device, "obet-read")["password"]
-    assert len({full, read, Job(network).secrets(device)["login"]["password"]}) == 3
-    assert password_login(network.lab, simulator(network, device), "obet", full).returncode == 0
-    assert password_login(network.lab, simulator(network, device), "obet", read).returncode != 0
+    password = accounts(network, device, "obet")["password"]
+    opened = password_login(network.lab, simulator(network, device), "obet", password).returncode == 0
+    assert opened == (device == SWITCH_DEVICE)
+
+
+@DEVICES
+def test_everyday_work_sends_a_password_only_to_what_takes_no_keys(network: Obet, device: str) -> None:
+    control = simulator(network, device).control
+    control.forget()
+    network.play("onboard", "--limit", device)
+    network.play("verify_access", "--limit", device)
+    promises(network, device)
+    ours = [one for one in control.offered() if one.user in OURS and one.kind in {"password", "key"}]
+    assert {one.kind for one in ours if one.service == "ssh"} == {"key"}
+    assert {one.service for one in ours if one.kind == "password"} <= {"api-ssl"}
+    assert all(one.accepted for one in ours)
 
 
 @DEVICES
@@ -183,8 +209,9 @@ def test_a_run_killed_between_arming_and_confirming_is_taken_back_and_the_next_o
     assert "203.0.113.22" not in running(network, device)
 
 
-def test_no_password_of_a_device_stands_in_a_file_of_the_node(network: Obet) -> None:
-    passwords = [accounts(network, d, a)["password"] for d in NETWORK_DEVICES for a in ("obet", "obet-read")]
+def test_no_password_and_no_key_of_a_device_stands_in_a_file_of_the_node(network: Obet) -> None:
+    logins = [accounts(network, device, account) for device in NETWORK_DEVICES for account in OURS]
+    passwords = [line for login in logins for line in (login["password"], login["ssh_key"].splitlines()[-2])]
     passwords += [Job(network).secrets(device)["login"]["password"] for device in NETWORK_DEVICES]
     folders = [network.lab.node1.directory, network.lab.node1.home, network.estate]
     control = network.lab.node1.home / "planted"
@@ -201,15 +228,14 @@ def _holds(path: Path, word: str) -> bool:
 
 
 def test_rotated_credentials_work_and_the_old_are_refused(network: Obet) -> None:
-    before = {(d, a): accounts(network, d, a) for d in NETWORK_DEVICES for a in ("obet", "obet-read")}
+    before = {(device, account): accounts(network, device, account) for device in NETWORK_DEVICES for account in OURS}
     network.play("rotate_credentials", "--limit", BOTH)
     for (device, account), old in before.items():
         new = accounts(network, device, account)
-        assert set(new) == {"password"}
-        assert new != old
-        if account == "obet":
-            assert password_login(network.lab, simulator(network, device), account, new["password"]).returncode == 0
-        assert password_login(network.lab, simulator(network, device), account, old["password"]).returncode != 0
+        assert set(new) == {"password", "ssh_key"}
+        assert set(new.values()).isdisjoint(old.values())
+        assert [takes_password(network, device, account, one["password"]) for one in (old, new)] == [False, True]
+        assert [takes_key(network, device, account, one["ssh_key"]) for one in (old, new)] == [False, True]
 
 
 @DEVICES
@@ -219,15 +245,21 @@ def test_the_ending_waits_for_the_customer_then_leaves_nothing_of_ours(network: 
     if device == next(iter(NETWORK_DEVICES)):
         estate.end_warranty_now(own.estate)
         own.obet("vault", "apply")
-    known = [("obet", accounts(own, device, "obet", "ending")["password"])]
+    known = {account: accounts(own, device, account, "ending") for account in OURS}
     answer = own.play("post_warranty", "--limit", device)
     assert "pending" in answer.stdout
-    assert password_login(own.lab, router, *known[0]).returncode == 0, "nothing of ours is removed before he confirmed"
+    for account, login in known.items():  # nothing of ours is removed before he confirmed
+        assert takes_password(own, device, account, login["password"])
+        assert takes_key(own, device, account, login["ssh_key"])
     assert customer_may_do_everything(own.lab, router)
     own.obet("handover", "confirm", device)
+    router.control.forget()
     own.play("post_warranty", "--limit", device)
+    offered = router.control.offered()
     assert customer_may_do_everything(own.lab, router)
-    assert all(password_login(own.lab, router, *login).returncode != 0 for login in known)
+    for account, login in known.items():
+        assert password_login(own.lab, router, account, login["password"]).returncode != 0
+    assert {one.user for one in offered if one.kind == "key" and not one.accepted} == set(OURS)
     assert "obet" not in json.dumps(router.control.state()["running"]).lower()
     job = Job(own)
     assert job.call(job.token(device, "ending"), "GET", secret_path(device))[0] in {403, 404}

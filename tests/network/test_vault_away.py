@@ -77,10 +77,12 @@ def test_a_vault_that_falls_silent_while_passwords_change_loses_none(network: Ob
     secrets = [password for entry in known for password in entry.values()]
     for device in NETWORK_DEVICES:
         fails_clearly(answer, 2, device, "Vault gives no answer in time", secrets=secrets)
-    assert [set(entry) for entry in known] == [{"password", "next"}] * 2, "what the device took stood in Vault before"
+    assert [set(entry) for entry in known] == [{"password", "next", "ssh_key"}] * 2, (
+        "what the device took stood in Vault before"
+    )
     let_locks_expire(network.lab, admin)
     network.play("rotate_credentials", "--limit", BOTH)
-    assert [set(accounts(network, device, "obet")) for device in NETWORK_DEVICES] == [{"password"}] * 2
+    assert [set(accounts(network, device, "obet")) for device in NETWORK_DEVICES] == [{"password", "ssh_key"}] * 2
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, cast
 import msgspec
 
 from obet.access.policy import ManagementPolicy
+from obet.devices.key_pairs import Kind
 from obet.devices.snmp_setup import SnmpSetup
 from obet.model import CustomerAccess, Device
 from obet.secret import Secret
@@ -110,6 +111,14 @@ class NetworkDriver(Driver, Protocol):
 
     def put_account(self, name: str, password: Secret, rights: Rights) -> None:
         """Makes the account, or gives it this password and these rights; saved for the next start."""
+        ...
+
+    def key_kind(self) -> Kind | None:
+        """The kind of key that opens an account of ours over SSH; None where the device takes none."""
+        ...
+
+    def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
+        """Makes these the account's only keys, two at the most; saved, and seen to be there, or DeviceError."""
         ...
 
     def put_customer(self, access: CustomerAccess) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
-from obet.devices.connection import with_password
+from obet.devices.connection import with_login
 from obet.devices.driver import Change, Gap, Rights
+from obet.devices.key_pairs import Kind
 from obet.devices.shell import Shell
 from obet.errors import DeviceError, ProofError, printable
 from obet.model import CustomerAccess, Device
@@ -55,13 +56,12 @@ class RouterosDriver:
         self._ending = Ending(device, api, self._files)
         self.snmp = Snmp(device.id, api)
         self._shell: Shell | None = None
-        self._left: tuple[str, ...] | None = None
 
     def running(self) -> str:
         """Over SSH nothing is written to the flash, and an account that only looks can do it."""
-        if any(service.protocol == "ssh" for service in self._device.management):
+        if self._has_ssh():
             if self._shell is None:
-                self._shell = self._opened.enter_context(Shell(self._device, with_password(self._login)))
+                self._shell = self._opened.enter_context(Shell(self._device, with_login(self._login)))
             answer = self._shell.run("/export terse", self._patience)
             if answer.detail:
                 raise DeviceError(f"{self._device.id}: /export: {answer.detail}")
@@ -180,6 +180,13 @@ class RouterosDriver:
     def put_account(self, name: str, password: Secret, rights: Rights) -> None:
         self._accounts.put(name, password, rights)
 
+    def key_kind(self) -> Kind | None:
+        """Each RouterOS that is served takes ed25519; its API takes passwords alone."""
+        return "ssh-ed25519" if self._has_ssh() else None
+
+    def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
+        self._accounts.put_keys(name, public_keys)
+
     def put_customer(self, access: CustomerAccess) -> None:
         self._accounts.put_customer(access)
 
@@ -188,7 +195,6 @@ class RouterosDriver:
 
         What is left is looked for before the account goes that is logged in: afterwards nobody may ask.
         """
-        self._left = None
         for timer in self._timers.all():
             self._timers.remove(timer)
         self._ending.clear()
@@ -204,10 +210,9 @@ class RouterosDriver:
             self._files.run(name)
             self._files.remove()
         self._accounts.remove(tuple(name for name in accounts if name != own))
-        going = {f"account {own}", *(rules if last else ())}
-        self._left = tuple(what for what in self.residue(accounts) if what not in going)
-        if self._left:
-            raise DeviceError(f"{self._device.id}: not everything was removed: {', '.join(self._left)}")
+        going = {f"account {own}", f"SSH key of {own}", *(rules if last else ())}
+        if left := [what for what in self.residue(accounts) if what not in going]:
+            raise self._error(f"not everything was removed: {', '.join(left)}")
         if last:
             self._ending.arm(last)
             self._accounts.shut(own)
@@ -226,8 +231,6 @@ class RouterosDriver:
         return narrowing(running, managers, ports, own) if managers else ""
 
     def residue(self, accounts: tuple[str, ...]) -> tuple[str, ...]:
-        if self._left is not None and self._login.user in accounts:
-            return self._left
         with self._translated():
             found = standing.residue(self.running())
         found += [f"scheduler entry of run {timer.run}" for timer in self._timers.all()]
@@ -235,6 +238,9 @@ class RouterosDriver:
         found += [f"file {printable(name)}" for name in self._files.ours()]
         found += self.snmp.residue()
         return (*found, *self._accounts.residue(accounts))
+
+    def _has_ssh(self) -> bool:
+        return any(service.protocol == "ssh" for service in self._device.management)
 
     def _check_the_way(self) -> None:
         """No change of anybody's waits: what it would take back is unknown."""
