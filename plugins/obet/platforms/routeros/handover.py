@@ -27,26 +27,26 @@ def narrowing(running: str, managers: Sequence[Address], ports: Sequence[int], a
     name = _free(running)
     lines = [line for version, path in _FILTERS.items() for line in _chain(name, path, version, managers, ports)]
     addresses = ",".join(f"{host}/{host.max_prefixlen}" for host in managers)
-    lines += [f"/ip service set {service} address={addresses}" for service in SERVICES]
+    lines += [_try(f"/ip service set {service} address={addresses}") for service in SERVICES]
     gone = [f'/user remove [find where name="{account}"]\n'] if account else []
-    return "".join((*map(_try, lines), *gone, *map(_try, RULES_REMOVAL)))
+    return "".join((*lines, *gone, *map(_try, RULES_REMOVAL)))
 
 
-def _try(line: str) -> str:
-    return f":do {{ {line} }} on-error={{ }}\n"
+def _try(line: str, otherwise: str = "") -> str:
+    return f":do {{ {line} }} on-error={{ {otherwise} }}\n"
 
 
 def _chain(name: str, path: str, version: int, managers: Sequence[Address], ports: Sequence[int]) -> Iterator[str]:
-    yield f"/{path} remove [find where jump-target={name}]"
-    yield f"/{path} remove [find where chain={name}]"
+    yield _try(f"/{path} remove [find where jump-target={name}]")
+    yield _try(f"/{path} remove [find where chain={name}]")
     for host in managers:
         if host.version == version:
             source = str(host) if version == 4 else f"{host}/128"
-            yield f'/{path} add chain={name} action=accept src-address={source} comment="{_NAME}"'
-    yield f'/{path} add chain={name} action=drop comment="{_NAME}"'
+            yield _try(f'/{path} add chain={name} action=accept src-address={source} comment="{_NAME}"')
+    yield _try(f'/{path} add chain={name} action=drop comment="{_NAME}"')
     jump = f"chain=input action=jump jump-target={name} protocol=tcp dst-port={','.join(map(str, ports))}"
-    first = f"place-before=[:pick [/{path} find where chain=input && dynamic=no] 0]"
-    yield f'/{path} add {jump} comment="{_NAME}" {first}'
+    rule = f'/{path} add {jump} comment="{_NAME}"'
+    yield _try(f"{rule} place-before=[:pick [/{path} find where chain=input && dynamic=no] 0]", rule)
 
 
 def _free(running: str) -> str:
