@@ -5,9 +5,8 @@ The verbs are those of `operations`; here all of a device's work is done over it
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -23,7 +22,7 @@ from obet.devices.driver import Change, NetworkDriver, Rights, open_driver
 from obet.devices.own_login import own_login, takes
 from obet.devices.ssh_files import source_towards
 from obet.erasure.steps import Step
-from obet.errors import DeviceError, LoginRefusedError, NotLetInError, RunError
+from obet.errors import DeviceError, LoginRefusedError, NotLetInError, ObetError, RunError
 from obet.model import Device
 from obet.operations import (
     Values,
@@ -37,14 +36,12 @@ from obet.operations import (
 )
 from obet.run import Run
 from obet.vault import account_logins, device_secrets
-from obet.vault.desired import TOKEN_LIFE
 from obet.vault.device_secrets import Login
 from obet.vault.names import ACCOUNT, READ_ACCOUNT
 
 Operation = Callable[[Run, str, Mapping[str, Any]], Values]
 
 _COMES_BACK = timedelta(minutes=10)  # longer than any driver's timer for a removal
-_LONGEST = TOKEN_LIFE / 2  # seconds in which work on a device may begin
 _RIGHTS: Mapping[str, Rights] = {ACCOUNT: "full", READ_ACCOUNT: "read"}
 
 
@@ -160,14 +157,19 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
 
 def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) -> Values:
     """One verb on many devices, by one Nornir run: `{"devices": {id: {"result": …, "failure": …}}}`."""
-    operation, until = OPERATIONS[options["do"]], time.monotonic() + _LONGEST
+    operation = OPERATIONS[options["do"]]
 
     def work(device: Device) -> Values:
-        if time.monotonic() > until:  # what is begun ends before tokens and locks do
-            raise RunError(f"{device.id}: not begun in time: run the playbook again, for fewer devices at once")
+        if not run.lasts:
+            raise RunError(f"{device.id}: not begun, as Vault renews our tokens no more: run the playbook again")
         return operation(run, device.id, options)
 
-    found = fleet.work(run.estate, devices, options["do"], work)
+    def renew() -> None:
+        with suppress(ObetError):  # tried again soon; what is held says how long devices may still be begun
+            run.refresh()
+
+    with run.renewing():
+        found = fleet.work(run.estate, devices, options["do"], work, meanwhile=renew)
     return {"devices": msgspec.to_builtins(found)}
 
 
@@ -197,12 +199,15 @@ def _remove(run: Run, device: str) -> Values | None:
                 placed = {"step": Step.CUSTOMER_ACCESS_PLACED, "detail": {"key": plan.customer_key}}
                 changed = record(run, device, placed)["changed"]
                 return {"changed": changed, "msg": _pending(device), "pending": "the customer has not confirmed"}
-            record(run, device, {"step": Step.REMOVAL_STARTED})
+            run.record(device, Step.REMOVAL_STARTED)  # each time: what is cut off is believed so long after its begin
             customers, ours = _customers_logins(run, device), _our_logins(run, device)
             asked = snmp_operations.end(run, device, driver)
             _lock(run, device, driver, customers)
             _must_refuse(run, device, customers)  # while we can still do something about it
             driver.remove_ours(tuple(_RIGHTS), lambda: _must_refuse(run, device, ours))
+            tried = {"tried": len(customers) + len(ours) + asked}
+            record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
+            unseen = driver.leave()
     except LoginRefusedError:
         if Step.REMOVAL_STARTED not in plan.done:
             raise DeviceError(
@@ -216,10 +221,8 @@ def _remove(run: Run, device: str) -> Values | None:
         # Anything may refuse a connection: only where each login was seen to be refused is that the end of it.
         if Step.CREDENTIALS_REFUSED not in plan.done:
             raise
-    else:
-        tried = {"tried": len(customers) + len(ours) + asked}
-        record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
-    record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "removed"}})
+        unseen = ""
+    record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": unseen or "removed"}})
     return None
 
 

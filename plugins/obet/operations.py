@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from obet.defaults import LOGINS_AT_ONCE
 from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login, with_certificate, with_password
 from obet.devices.driver import Change
@@ -23,7 +24,6 @@ from obet.vault.device_secrets import DeviceSecrets
 from obet.vault.names import ACCOUNT, READ_ACCOUNT
 
 Values = dict[str, Any]
-_AT_ONCE = 4
 
 
 def plan(run: Run, device: str, options: Mapping[str, Any]) -> Values:
@@ -241,7 +241,7 @@ def _certificates(run: Run, device: str) -> dict[str, dict[str, Any]]:
 
 async def _try_all(run: Run, device: str, attempts: Mapping[str, Mapping[str, Any]], port: int) -> dict[str, Answer]:
     """A few at a time: a server under a rush of failures drops connections instead of answering (MaxStartups)."""
-    found, few = run.device(device), asyncio.Semaphore(_AT_ONCE)
+    found, few = run.device(device), asyncio.Semaphore(LOGINS_AT_ONCE)
 
     async def attempt(login: Mapping[str, Any]) -> Answer:
         async with few:

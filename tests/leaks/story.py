@@ -13,7 +13,7 @@ from typing import Any
 
 from lab import Lab, Machine
 from lab.estate import CUSTOMERS, UNAGREED_DEVICE
-from lab.machine_accounts import Login
+from lab.initial_login import Login
 from lab.processes import Process
 from lab.provision import OPERATOR, Obet, provision
 from lab.this_host import CHECKOUT

@@ -19,6 +19,7 @@ from ios_support import until
 from lab.simulators.faults import FaultKind
 from network_support import described, nothing
 from obet.access.policy import ManagementPolicy
+from obet.defaults import REVERT_SECONDS
 from obet.devices import key_pairs
 from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login
@@ -644,6 +645,27 @@ def test_a_slow_device_is_waited_for_and_a_silent_one_is_not(switch: Simulator) 
         at(switch, "node1", lambda: ask(0.3))
 
 
+@pytest.mark.parametrize(("wait", "in_time"), [(REVERT_SECONDS["ios"], True), (60, False)])
+def test_two_seconds_for_each_answer_are_in_time_for_the_confirmation(
+    switch: Simulator, wait: int, in_time: bool
+) -> None:
+    before = texts(switch)
+    switch.control.scale(20)
+    switch.control.fault(FaultKind.SLOW, "", seconds=0.1)  # which are two of the switch's own seconds
+    try:
+        if in_time:
+            assert restrict(switch, change(wait=wait))[-1] is Step.MANAGEMENT_CHANGE_CONFIRMED
+        else:
+            with pytest.raises(DeviceError):
+                restrict(switch, change(wait=wait))
+    finally:
+        switch.control.clear()
+        switch.control.scale(1)
+    if not in_time:
+        taken_back(switch)
+        assert texts(switch) == before
+
+
 def test_thousands_of_lines_and_text_that_is_no_ascii_are_read_and_ruled(switch: Simulator) -> None:
     foreign = [f" permit ip host 192.0.2.{n % 256} host 203.0.113.{n // 256}" for n in range(4000)]
     text = "Щит № 3, Übergang".encode().decode("latin-1")  # the console takes bytes
@@ -813,6 +835,18 @@ def test_an_account_that_is_gone_with_its_key_left_is_residue(switch: Simulator)
     assert on(switch, lambda driver: "obet" in driver.residue(OURS), login=initial(switch))
     on(switch, lambda driver: driver.remove_ours(OURS, nothing), login=initial(switch))
     assert "obet" not in texts(switch)[0]
+
+
+def test_lines_that_were_bound_to_a_list_of_the_customers_are_bound_to_it_again(switch: Simulator) -> None:
+    his = ["access-list 23 permit 198.51.100.0 0.0.0.255", "line vty 0 15", " access-class 23 in"]
+    switch.control.call("configure", lines=his)
+    onboarded(switch)
+    assert reaches(switch, "outsider1", switch.ipv4, 22) is False
+    on(switch, lambda driver: driver.remove_ours(OURS, nothing))
+    for text in texts(switch):
+        assert set(re.findall(r"^ (.*access-class .*)$", text, re.MULTILINE)) == {"access-class 23 in"}
+        assert "obet" not in text.lower()
+    assert [reaches(switch, host, switch.ipv4, 22) for host in ("outsider1", "customer1")] == [True, False]
 
 
 def test_copies_of_the_customers_own_archive_go_only_where_they_name_us(switch: Simulator) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import asyncssh
 import msgspec
 import pytest
+from builders import addresses
 from lab.simulators.simulator import Simulator
 from network_support import OURS, Bench, described, nothing
 from obet.devices import key_pairs
@@ -22,8 +23,9 @@ from obet.devices.commit import commit
 from obet.devices.driver import Change, Rights
 from obet.devices.own_login import takes, takes_wholly
 from obet.erasure.steps import Step
-from obet.errors import DeviceError, LoginRefusedError, ProofError
+from obet.errors import DeviceError, LoginRefusedError, NotLetInError, ProofError
 from obet.model import CustomerAccess, ManagementService
+from obet.platforms.routeros import driver_ending
 from obet.platforms.routeros.driver import RouterosDriver, open_driver
 from obet.platforms.routeros.proof import prove
 from obet.platforms.routeros.rules import render
@@ -852,6 +854,106 @@ def test_what_was_ours_goes_and_the_customers_own_access_stays(router: Bench) ->
         driven(router, lambda driver: (driver.remove_ours(OUR_ACCOUNTS, nothing), driver.residue(OUR_ACCOUNTS))[1])
         == ()
     )
+
+
+CO_MANAGERS = (addresses("198.51.100.12", "2001:db8:51::12"),)
+
+
+def ended(router: Bench, own: Login, **more: Any) -> str:
+    """What of it was not seen."""
+
+    def end(driver: RouterosDriver) -> str:
+        driver.remove_ours(OUR_ACCOUNTS, more.get("refused", nothing))
+        return driver.leave()
+
+    return driven(router, end, login=own, co_managers=CO_MANAGERS)
+
+
+def is_let_in(router: Bench, host: str) -> bool:
+    """On both families and all ports; in part would be neither."""
+
+    def tried() -> set[bool]:
+        found = set()
+        for address in router.device.addresses.both:
+            for service in router.device.management:
+                try:
+                    socket.create_connection((str(address), service.port), 0.3).close()
+                    found.add(True)
+                except OSError:
+                    found.add(False)
+        return found
+
+    (outcome,) = router.at(host, tried)
+    return outcome
+
+
+def is_the_customers_alone(router: Bench) -> bool:
+    """His managers get in, and there is nothing of ours."""
+    sources = [address for host in CO_MANAGERS for address in host.both]
+    others = [source for source in OURS if source not in str(CO_MANAGERS)]
+    named = [source for source in others if f"{source}/" in running(router) or f"{source} " in running(router)]
+    proven = prove(router.control.state()["running"], sources, [22, 8729])
+    return (ours(router), named, proven) == ("", [], [])
+
+
+def test_where_the_customer_names_managers_they_alone_get_in_afterwards(router: Bench) -> None:
+    own, seen = administered(router), []
+    script(router, '/ip firewall filter add chain=management action=accept comment="his own"')
+
+    def refused() -> None:
+        seen.append(is_let_in(router, "node1"))
+        with pytest.raises(LoginRefusedError):
+            driven(router, lambda driver: driver.pending(), login=own)
+
+    assert ended(router, own, refused=refused) == ""
+    assert seen == [True], "that a login is refused can only be seen while it can be tried"
+    router.control.settled()
+    assert [is_let_in(router, host) for host in ("node1", "node2", "outsider1")] == [False, True, False]
+    assert is_the_customers_alone(router)
+    assert 'comment="his own"' in running(router), "a chain of that name is his"
+    assert driven(router, lambda driver: set(driver.accounts()), host="node2").isdisjoint(OUR_ACCOUNTS)
+
+
+def test_an_ending_that_is_cut_off_behind_our_account_is_brought_to_its_end_by_the_router(router: Bench) -> None:
+    own = administered(router)
+    driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=own, co_managers=CO_MANAGERS)
+    with pytest.raises(LoginRefusedError):
+        driven(router, lambda driver: driver.pending(), login=own)
+    assert not is_the_customers_alone(router)
+    time_passes(router, 20 * 60)
+    with pytest.raises(NotLetInError):
+        driven(router, lambda driver: driver.pending(), login=own, patience=0.3)
+    assert is_the_customers_alone(router)
+
+
+def test_a_router_that_does_not_go_on_when_told_is_told_as_not_seen(
+    router: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = administered(router)
+    monkeypatch.setattr(driver_ending, "_LONGEST", 0.0)
+    router.control.fault("refuse", "/system/scheduler/set", text="not permitted")
+    assert "by itself within 20 minutes" in ended(router, own)
+    time_passes(router, 20 * 60)
+    assert is_the_customers_alone(router)
+
+
+@pytest.mark.parametrize("command", ["/system/scheduler/add", "/user/set", "/user/remove"])
+@pytest.mark.parametrize("kind", ["drop", "drop-after"])
+def test_an_ending_towards_the_customers_managers_that_is_cut_off_comes_to_the_same_end(
+    router: Bench, command: str, kind: str
+) -> None:
+    own = administered(router)
+    router.control.fault(kind, command, times=1)
+    with suppress(DeviceError):
+        driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=own, co_managers=CO_MANAGERS)
+    router.control.clear()
+    for again in (own, Login(own.user, own.password)):  # as whoever doubts its key comes in
+        with suppress(DeviceError):
+            driven(
+                router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=again, co_managers=CO_MANAGERS
+            )
+    time_passes(router, 20 * 60)
+    assert is_the_customers_alone(router)
 
 
 @pytest.mark.parametrize("command", ["/import", "/file/remove", "/user/ssh-keys", "/user/group/remove", "/user/remove"])

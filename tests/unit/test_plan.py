@@ -85,7 +85,11 @@ def test_its_rules_are_those_of_the_policy() -> None:
     assert found.text == text
     assert set(found.sources) == {str(a) for a in [*whole.fixed_addresses, *ips("203.0.113.21")]}
     assert found.ports == (22,)
-    assert found.revert_seconds > 0
+    assert found.revert_seconds == 60
+
+
+def test_a_device_that_is_typed_to_has_longer_until_it_takes_a_change_back() -> None:
+    assert plan(of=device(platform="ios")).management.revert_seconds == 180
 
 
 def test_an_unsafe_policy_makes_no_plan() -> None:

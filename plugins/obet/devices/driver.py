@@ -128,8 +128,15 @@ class NetworkDriver(Driver, Protocol):
     def remove_ours(self, accounts: tuple[str, ...], refused: Callable[[], None]) -> None:
         """Our rules, files and what else names us, and the accounts; saved, and seen to be gone, or DeviceError.
 
-        `refused` is called when the accounts are gone and the device would still let us in; it raises when one of our
-        logins is taken. Done twice is no error.
+        `refused` is called when the accounts are gone, or opened by nothing that anybody knows, and the device would
+        still let us in; it raises when one of our logins is taken. Done twice is no error.
+        """
+        ...
+
+    def leave(self) -> str:
+        """After `remove_ours`: has the device do what nobody of ours may see done, as it shuts us out.
+
+        Says what of that was not seen; usually nothing.
         """
         ...
 

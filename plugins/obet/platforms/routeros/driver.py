@@ -20,10 +20,12 @@ from obet.model import CustomerAccess, Device
 from obet.platforms.routeros import standing
 from obet.platforms.routeros.driver_accounts import Accounts
 from obet.platforms.routeros.driver_api import PATIENCE, Api
+from obet.platforms.routeros.driver_ending import Ending
 from obet.platforms.routeros.driver_files import Files
 from obet.platforms.routeros.driver_snmp import Snmp
 from obet.platforms.routeros.driver_timer import Timer, Timers, check_run
 from obet.platforms.routeros.export import parse
+from obet.platforms.routeros.handover import narrowing
 from obet.platforms.routeros.undo import REMOVAL, undo
 from obet.secret import Secret
 from obet.vault.device_secrets import Login
@@ -51,6 +53,7 @@ class RouterosDriver:
         self._device, self._login, self._api, self._opened, self._patience = device, login, api, opened, patience
         self._files, self._timers = Files(device.id, api), Timers(device.id, api)
         self._accounts = Accounts(device.id, login.user, api, self._files)
+        self._ending = Ending(device, api, self._files)
         self.snmp = Snmp(device.id, api)
         self._shell: Shell | None = None
 
@@ -188,32 +191,50 @@ class RouterosDriver:
         self._accounts.put_customer(access)
 
     def remove_ours(self, accounts: tuple[str, ...], refused: Callable[[], None]) -> None:
-        """Services take anybody's connections again, as their lists named us: the rest of the filter is the customer's.
+        """Sources of the customer's own stay the only ones, by `leave`; where he names none, his filter alone decides.
 
         What is left is looked for before the account goes that is logged in: afterwards nobody may ask.
         """
         for timer in self._timers.all():
             self._timers.remove(timer)
+        self._ending.clear()
+        self._files.remove()
+        own = self._login.user if self._login.user in accounts else ""
         with self._translated():
-            there = bool(standing.residue(self.running()))
-        if there:
+            running = self.running()
+            rules = standing.residue(running)
+            last = self._last_step(running, own) if rules else ""
+        if rules and not last:
             name = f"{self._files.folder()}obet-end.rsc"
             self._files.put(name, REMOVAL)
             self._files.run(name)
-        self._files.remove()
-        own = self._login.user
+            self._files.remove()
         self._accounts.remove(tuple(name for name in accounts if name != own))
-        own_still = {f"account {own}", f"SSH key of {own}"}
-        if left := [what for what in self.residue(accounts) if what not in own_still]:
+        going = {f"account {own}", f"SSH key of {own}", *(rules if last else ())}
+        if left := [what for what in self.residue(accounts) if what not in going]:
             raise self._error(f"not everything was removed: {', '.join(left)}")
-        if own in accounts:
+        if last:
+            self._ending.arm(last)
+            self._accounts.shut(own)
+        else:
             self._accounts.remove((own,))
         refused()
+
+    def leave(self) -> str:
+        """Our account, which nothing opens any more that anybody knows, and the rules that let us in go together."""
+        return self._ending.go_on()
+
+    def _last_step(self, running: str, own: str) -> str:
+        """What is left to the router itself; nothing where the customer names no managers."""
+        managers = [address for host in self._device.co_managers for address in host.both]
+        ports = [service.port for service in self._device.management]
+        return narrowing(running, managers, ports, own) if managers else ""
 
     def residue(self, accounts: tuple[str, ...]) -> tuple[str, ...]:
         with self._translated():
             found = standing.residue(self.running())
         found += [f"scheduler entry of run {timer.run}" for timer in self._timers.all()]
+        found += ["scheduler entry of the ending"] if self._ending.there() else []
         found += [f"file {printable(name)}" for name in self._files.ours()]
         found += self.snmp.residue()
         return (*found, *self._accounts.residue(accounts))

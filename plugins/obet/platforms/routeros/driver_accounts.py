@@ -90,6 +90,14 @@ class Accounts:
         if self._own in gone:
             self._api.ask("/user/remove", f"=.id={users[self._own]['.id']}")
 
+    def shut(self, name: str) -> None:
+        """No key opens it, and a password that nobody knows; sessions that are open stay so."""
+        if number := self._number(name):
+            if keys := [row[".id"] for row in self._keys(name)]:
+                self._api.ask("/user/ssh-keys/remove", f"=.id={','.join(keys)}")
+            password = secrets.token_urlsafe(32)
+            self._api.ask("/user/set", f"=.id={number}", f"=password={password}", hide=password)
+
     def residue(self, names: tuple[str, ...]) -> tuple[str, ...]:
         there = self.all()
         group = (f"group {_LOOKING}",) if self._group() else ()
