@@ -215,7 +215,7 @@ def _remove(run: Run, device: str) -> Values | None:
         if Step.CREDENTIALS_REFUSED not in plan.done:
             raise
     else:
-        tried = {"tried": len(customers) + len(ours) + asked}
+        tried = {"tried": len(customers) + len(ours)} | asked
         record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
     record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "removed"}})
     return None

@@ -75,19 +75,21 @@ def rotate(run: Run, device: str, driver: NetworkDriver) -> Values:
     return {}
 
 
-def end(run: Run, device: str, driver: NetworkDriver) -> int:
-    """Takes our user away; how many old passphrases the device was then seen to refuse, 0 where it cannot be asked."""
+def end(run: Run, device: str, driver: NetworkDriver) -> dict[str, str | int]:
+    """Takes our user away. For the journal: how many old passphrases were then refused, or that none could be tried."""
     found, customer = run.device(device), run.estate.customer_of(device).id
     pairs = snmp_passphrases.every(run.child(device), customer, device)
     entry = _read(run, device)
     driver.snmp.remove()
     place = _asked_at(run, found) if pairs and found.snmp_collectors else None
+    if not pairs:
+        return {}
     if place is None:
-        return 0
+        return {"snmp": "removed; not asked, as this node is no collector"}
     tried = [_access(entry, pair) for pair in pairs]
     if "answered" in snmp.ask_all(place, tried):
         raise DeviceError(f"{device}: still answers an SNMP user of ours that was removed")
-    return len(tried)
+    return {"snmp": len(tried)}
 
 
 def destroy(run: Run, device: str) -> None:
