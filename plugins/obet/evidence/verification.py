@@ -35,13 +35,7 @@ def verify(
 
     `step` is told of each device that was looked at.
     """
-    wanted = {run.device(device).id for device in devices}
-    pairs = [
-        (customer, device)
-        for customer in run.estate.customers.values()
-        for device in customer.devices.values()
-        if not wanted or device.id in wanted
-    ]
+    pairs = _wanted(run, devices)
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     checks = trail(run, [device.id for _, device in pairs], audit_log)  # first: what is read below is read by this run
     with _as_a_node(run, environment) as node:
@@ -56,6 +50,29 @@ def verify(
         if device.id not in technical:
             step()
     return checks
+
+
+def verify_rules(
+    run: Run,
+    devices: Iterable[str] = (),
+    step: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] = os.environ,
+) -> list[Check]:
+    """What the rules on the devices say and no more: nothing is tried, and Vault is asked nothing about its grants."""
+    technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
+    pairs = [pair for pair in _wanted(run, devices) if pair[1].id in technical]
+    with _as_a_node(run, environment) as node:
+        return fixed_ip.rules(run, node, pairs, step)
+
+
+def _wanted(run: Run, devices: Iterable[str]) -> list[tuple[Customer, Device]]:
+    wanted = {run.device(device).id for device in devices}
+    return [
+        (customer, device)
+        for customer in run.estate.customers.values()
+        for device in customer.devices.values()
+        if not wanted or device.id in wanted
+    ]
 
 
 @contextmanager

@@ -47,15 +47,21 @@ class Listeners:
         self._ssh_options: Any = None
         self._now: Openings | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._following = asyncio.Lock()
 
     async def follow(self) -> None:
         """Open, close and enforce; what is as it was stays untouched, and so do sessions."""
+        async with self._following:
+            await self._follow()
+
+    async def _follow(self) -> None:
         device = self._device
         wanted = services.openings(device.config, device.busy, has_key=device.has_key)
         if wanted == self._now:
             return
         if device.enforcement and (self._now is None or wanted.chains != self._now.chains):
-            device.enforcement.apply(dict(wanted.chains), wanted.counters)
+            # The kernel takes its time: other devices of this process go on meanwhile.
+            await asyncio.to_thread(device.enforcement.apply, dict(wanted.chains), wanted.counters)
         self._now = wanted
         await self._follow_ssh(wanted)
         for port in [port for port in self._tcp if port not in wanted.tcp]:
@@ -107,6 +113,10 @@ class Listeners:
 
     async def close(self) -> None:
         """End everything."""
+        async with self._following:
+            await self._close()
+
+    async def _close(self) -> None:
         await self._ssh.close()
         for server in [server for servers in self._tcp.values() for server in servers]:
             server.close()
