@@ -77,19 +77,17 @@ def rotate(run: Run, device: str, driver: NetworkDriver) -> Values:
 
 def end(run: Run, device: str, driver: NetworkDriver) -> dict[str, str | int]:
     """Takes our user away. For the journal: how many old passphrases were then refused, or that none could be tried."""
-    found, customer = run.device(device), run.estate.customer_of(device).id
-    pairs = snmp_passphrases.every(run.child(device), customer, device)
-    entry = _read(run, device)
+    pairs = snmp_passphrases.every(run.child(device), run.estate.customer_of(device).id, device)
+    entry, place = _read(run, device), _asked_at(run, run.device(device))
+    answered = place is not None and _taken(place, entry) is not None
     driver.snmp.remove()
-    place = _asked_at(run, found) if pairs and found.snmp_collectors else None
     if not pairs:
         return {}
-    if place is None:
-        return {"snmp": "removed; not asked, as this node is no collector"}
-    tried = [_access(entry, pair) for pair in pairs]
-    if "answered" in snmp.ask_all(place, tried):
+    if place is None or not answered:  # silence would prove nothing
+        return {"snmp": "removed; this node was not answered before either"}
+    if "answered" in snmp.ask_all(place, [_access(entry, pair) for pair in pairs]):
         raise DeviceError(f"{device}: still answers an SNMP user of ours that was removed")
-    return {"snmp": len(tried)}
+    return {"snmp": len(pairs)}
 
 
 def destroy(run: Run, device: str) -> None:
