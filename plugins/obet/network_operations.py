@@ -205,7 +205,7 @@ def _remove(run: Run, device: str) -> Values | None:
             _lock(run, device, driver, customers)
             _must_refuse(run, device, customers)  # while we can still do something about it
             driver.remove_ours(tuple(_RIGHTS), lambda: _must_refuse(run, device, ours))
-            tried = {"tried": len(customers) + len(ours) + asked}
+            tried = {"tried": len(customers) + len(ours)} | asked
             record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
             unseen = driver.leave()
     except LoginRefusedError:
