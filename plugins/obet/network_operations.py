@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from obet import own_accounts, snmp_operations
+from obet import operations, own_accounts, snmp_operations
 from obet.access.policy import management_policy
 from obet.devices import fleet
 from obet.devices.commit import commit
@@ -162,6 +162,9 @@ def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) ->
     def work(device: Device) -> Values:
         if not run.lasts:
             raise RunError(f"{device.id}: not begun, as Vault renews our tokens no more: run the playbook again")
+        planned = operations.plan(run, device.id, {"required": False})["ansible_facts"]["obet_plan"]
+        if not planned["granted"]:
+            return {"changed": False, "msg": planned["why"]}
         return operation(run, device.id, options)
 
     def renew() -> None:

@@ -30,6 +30,7 @@ from obet.holdings import Holdings
 from obet.model import Device, Estate, Purpose
 from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
+from obet.platforms import served
 from obet.run_directory import DIRECTORY_VARIABLE, RunDirectory, left_behind
 from obet.secret import Secret
 from obet.vault import checkpoint, credentials, device_secrets, locks, names, operators, sealing
@@ -63,6 +64,7 @@ class Run:
         self._secrets: dict[str, DeviceSecrets] = {}
         self._agent: subprocess.Popen[bytes] | None = None
         self._ca_public_key = ""
+        self._due: tuple[datetime, tuple[Obligation, ...]] | None = None
         self.lookout = Lookout(self._vantage_certificate)
         self._operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
         self.by = self._operator.name if self._operator else role or names.node_role(self.node)
@@ -114,7 +116,10 @@ class Run:
         return self._place.path
 
     def obligations(self) -> tuple[Obligation, ...]:
-        return obligations(self.estate, self.now)
+        """Of the whole estate: found once for each reading of Vault's clock, not for each device."""
+        if self._due is None or self._due[0] != self.now:
+            self._due = self.now, obligations(self.estate, self.now)
+        return self._due[1]
 
     def grants(self) -> frozenset[Grant]:
         """What Vault is to allow now: what the obligations call for, but no ending where it is done."""
@@ -215,6 +220,8 @@ class Run:
         self.purpose, self._lock_devices = purpose, lock
         for device in devices:
             self._wanted.setdefault(self.estate.customer_of(device).id, []).append(device)
+            if not (found := self.device(device)).not_served:
+                served.rules(found.platform)  # loaded here, or each of Ansible's forks would do it
         self._grant_all(read_secrets=read_secrets)
         self._vouch()
 

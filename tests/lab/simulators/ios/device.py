@@ -211,6 +211,7 @@ class Simulated(Device):
         for session in list(self.sessions.values()):
             if session.monitors:
                 session.put(text)
+                session.flush()
 
     def end_session(self, number: int) -> None:
         """Cut the session on a line."""
