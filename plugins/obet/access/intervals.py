@@ -11,6 +11,8 @@ from ipaddress import IPv4Address, IPv6Address
 Interval = tuple[int, int]
 Intervals = tuple[Interval, ...]
 
+_MANY = 256
+
 EVERYONE: dict[int, Intervals] = {4: ((0, 2**32 - 1),), 6: ((0, 2**128 - 1),)}
 """All addresses of IPv4, of IPv6."""
 
@@ -60,6 +62,22 @@ def both(first: Intervals, second: Intervals) -> Intervals:
         else:
             other += 1
     return tuple(found)
+
+
+def wildcard(address: int, mask: int) -> tuple[Intervals, Intervals]:
+    """What an IPv4 address and its wildcard match, surely and possibly: a set bit matches anything, wherever it stands.
+
+    More than 256 intervals are taken as the one that holds them all.
+    """
+    run = ((mask + 1) & ~mask) - 1  # the bits at the end, which make one interval
+    base, bits = address & ~mask, [1 << bit for bit in range(32) if mask & ~run & 1 << bit]
+    if 1 << len(bits) > _MANY:
+        return (), ((base, base | mask),)
+    starts = [base]
+    for bit in bits:
+        starts += [start | bit for start in starts]
+    found = union((start, start | run) for start in starts)
+    return found, found
 
 
 def name_of(interval: Interval, version: int) -> str:
