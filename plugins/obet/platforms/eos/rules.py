@@ -282,7 +282,7 @@ def _communities(there: Shown) -> list[str]:
     """Communities, and notifications that name one."""
     text = []
     for line in there.lines():
-        if found := re.match(r"snmp-server community \S+", line):
+        if found := re.match(r"snmp-server community (?:[0-9]a? )?\S+", line):
             text.append(f"no {found[0]}")
         elif line.startswith("snmp-server host ") and " version 3 " not in line:
             text.append(f"no {line}")
