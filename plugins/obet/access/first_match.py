@@ -5,12 +5,11 @@ Only proofs use it: what renders rules does not.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from obet.access.intervals import EVERYONE, Interval, Intervals, both, union
+from obet.access.intervals import EVERYONE, Interval, Intervals, Region, both, union
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -48,7 +47,7 @@ def weakest(found: Sequence[Admitted]) -> Admitted:
 
 def first_match(version: int, rules: Iterable[Rule]) -> Admitted:
     """Of IP `version`. Who matches no rule is not let in."""
-    undenied, undecided = _Region(EVERYONE[version]), _Region(EVERYONE[version])
+    undenied, undecided = Region(EVERYONE[version]), Region(EVERYONE[version])
     surely: list[Interval] = []
     by: list[tuple[str, Intervals]] = []
     for rule in rules:
@@ -62,35 +61,3 @@ def first_match(version: int, rules: Iterable[Rule]) -> Admitted:
                 by.append((rule.text, parts))
         undecided.remove(rule.surely)
     return Admitted(union(surely), union(part for _, parts in by for part in parts), tuple(by))
-
-
-class _Region:
-    """Addresses that are left, as sorted intervals."""
-
-    def __init__(self, intervals: Intervals) -> None:
-        self._lows = [low for low, _ in intervals]
-        self._highs = [high for _, high in intervals]
-
-    def within(self, low: int, high: int) -> list[Interval]:
-        """What is left between two addresses, both included."""
-        parts = []
-        place = bisect_left(self._highs, low)
-        while place < len(self._lows) and self._lows[place] <= high:
-            parts.append((max(low, self._lows[place]), min(high, self._highs[place])))
-            place += 1
-        return parts
-
-    def remove(self, taken: Intervals) -> None:
-        for low, high in taken:
-            first = last = bisect_left(self._highs, low)
-            while last < len(self._lows) and self._lows[last] <= high:
-                last += 1
-            if first == last:
-                continue
-            left = []
-            if self._lows[first] < low:
-                left.append((self._lows[first], low - 1))
-            if self._highs[last - 1] > high:
-                left.append((high + 1, self._highs[last - 1]))
-            self._lows[first:last] = [low for low, _ in left]
-            self._highs[first:last] = [high for _, high in left]

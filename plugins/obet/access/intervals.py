@@ -5,6 +5,7 @@ Only proofs use it: what renders rules does not.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 
@@ -64,6 +65,45 @@ def both(first: Intervals, second: Intervals) -> Intervals:
     return tuple(found)
 
 
+class Region:
+    """What is left of a set from which much is removed, little by little."""
+
+    def __init__(self, intervals: Intervals) -> None:
+        self._lows = [low for low, _ in intervals]
+        self._highs = [high for _, high in intervals]
+
+    def within(self, low: int, high: int) -> list[Interval]:
+        """What is left between two numbers, both included."""
+        parts = []
+        place = bisect_left(self._highs, low)
+        while place < len(self._lows) and self._lows[place] <= high:
+            parts.append((max(low, self._lows[place]), min(high, self._highs[place])))
+            place += 1
+        return parts
+
+    def remove(self, taken: Intervals) -> None:
+        for low, high in taken:
+            first = last = bisect_left(self._highs, low)
+            while last < len(self._lows) and self._lows[last] <= high:
+                last += 1
+            if first == last:
+                continue
+            left = []
+            if self._lows[first] < low:
+                left.append((self._lows[first], low - 1))
+            if self._highs[last - 1] > high:
+                left.append((high + 1, self._highs[last - 1]))
+            self._lows[first:last] = [low for low, _ in left]
+            self._highs[first:last] = [high for _, high in left]
+
+
+def name_of(interval: Interval, version: int) -> str:
+    """An interval of addresses of IP `version` as people write it: `first-last`, or the address alone."""
+    kind = IPv4Address if version == 4 else IPv6Address
+    low, high = (str(kind(end)) for end in interval)
+    return low if low == high else f"{low}-{high}"
+
+
 def wildcard(address: int, mask: int) -> tuple[Intervals, Intervals]:
     """What an IPv4 address and its wildcard match, surely and possibly: a set bit matches anything, wherever it stands.
 
@@ -78,10 +118,3 @@ def wildcard(address: int, mask: int) -> tuple[Intervals, Intervals]:
         starts += [start | bit for start in starts]
     found = union((start, start | run) for start in starts)
     return found, found
-
-
-def name_of(interval: Interval, version: int) -> str:
-    """An interval of addresses of IP `version` as people write it: `first-last`, or the address alone."""
-    kind = IPv4Address if version == 4 else IPv6Address
-    low, high = (str(kind(end)) for end in interval)
-    return low if low == high else f"{low}-{high}"
