@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 
 import msgspec
 
@@ -18,13 +17,12 @@ from obet.access.entries import entries
 from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError
 from obet.model import Address
-from obet.platforms.eos.present import Shown, block, shown
+from obet.platforms.eos.present import Shown, access_list, block, joined, shown
 
 NAME = "OBET-MANAGEMENT-V{}"
 CUSTOMERS_NAME = "MANAGEMENT-V{}"
 _FAMILY = {4: "ip", 6: "ipv6"}
 _OURS = re.compile(r"OBET-MANAGEMENT-V[46]")
-_COUNTED = "counters per-entry"
 _SSH, _EAPI = "management ssh", "management api http-commands"
 _DEFAULT = "default"
 
@@ -41,8 +39,6 @@ _TLS = {"1.2", "1.3"}
 _SHUT = ("management telnet", "management xmpp", "management cim-provider")
 # APIs whose transports are shut where they are shown open: they bind no list of IPv6 hosts.
 _APIS = ("netconf", "restconf", "gnmi", "gribi", "eos-sdk-rpc")
-# Ports as EOS shows them.
-_PORTS = {"ssh": "22", "telnet": "23", "www": "80", "https": "443", "netconf-ssh": "830"}
 
 
 class Lists(msgspec.Struct, frozen=True):
@@ -66,20 +62,22 @@ def render(policy: ManagementPolicy) -> str:
     _check(policy)
     text: list[str] = []
     for version in _FAMILY:
-        text += _list(version, NAME.format(version), _entries(policy.sources, policy.ports, version), Shown(""))
+        text += access_list(
+            _head(version, NAME.format(version)), _entries(policy.sources, policy.ports, version), Shown("")
+        )
     algorithms = [f"{kind} {wanted}" for kind, wanted in _ALGORITHMS.items()]
     text += block(_SSH, [*_WANTED.bindings(" in"), _IDLE, *algorithms])
     text += block(_EAPI, ["no protocol http", *block(f"vrf {_DEFAULT}", list(_WANTED.bindings()))])
     for head in _SHUT:
         text += block(head, ["shutdown"])
-    return _joined(text)
+    return joined(text)
 
 
-def commands(policy: ManagementPolicy, running: str, *, without_communities: bool = False) -> str:
+def commands(policy: ManagementPolicy, running: str) -> str:
     """The text to load into this device's session; empty when it shows all of it already.
 
-    `running` is its `show running-config`. With `without_communities` the text names SNMP communities, to take them
-    away: it is secret then. PolicyError for a policy that lets nobody in, or names a port that nothing can restrict.
+    `running` is its `show running-config`. PolicyError for a policy that lets nobody in, or names a port that nothing
+    can restrict.
     """
     _check(policy)
     there = shown(running)
@@ -91,13 +89,13 @@ def commands(policy: ManagementPolicy, running: str, *, without_communities: boo
         )
     text: list[str] = []
     for version in _FAMILY:
-        text += _list(version, NAME.format(version), _entries(policy.sources, policy.ports, version), there)
+        text += access_list(
+            _head(version, NAME.format(version)), _entries(policy.sources, policy.ports, version), there
+        )
     text += block(_SSH, [*_ssh_bindings(there, _WANTED), *_ssh_settings(there)])
     text += _eapi(there, _eapi_port(there) in policy.ports)
     text += _doors(there)
-    if without_communities:
-        text += _communities(there)
-    return _joined(text)
+    return joined(text)
 
 
 def remove(running: str, customers: Sequence[Address] = (), ports: Sequence[int] = (22,)) -> str:
@@ -112,14 +110,14 @@ def remove(running: str, customers: Sequence[Address] = (), ports: Sequence[int]
     for version in _FAMILY if customers else ():
         wanted = _entries(customers, ports, version)
         names[version] = _free(version, wanted, there)
-        text += _list(version, names[version], wanted, there)
+        text += access_list(_head(version, names[version]), wanted, there)
     wanted_lists = Lists(names)
     text += block(_SSH, [*_unbound(there.block(_SSH), wanted_lists), *_ssh_bindings(there, wanted_lists)])
     blocks: list[str] = []
     for vrf in _eapi_vrfs(there) if _EAPI in there.lines() else ():
         said = there.block(_EAPI).block(f"vrf {vrf}")
         blocks += block(f"vrf {vrf}", [*_unbound(said, wanted_lists), *_new(list(wanted_lists.bindings()), said)])
-    return _joined([*text, *block(_EAPI, blocks), *_without_ours(there)])
+    return joined([*text, *block(_EAPI, blocks), *_without_ours(there)])
 
 
 def _check(policy: ManagementPolicy) -> None:
@@ -131,29 +129,8 @@ def _entries(sources: Sequence[Address], ports: Sequence[int], version: int) -> 
     return [f"{10 * number} {entry}" for number, entry in enumerate(entries(sources, ports, version), start=1)]
 
 
-def _list(version: int, name: str, wanted: list[str], there: Shown) -> list[str]:
-    """A list with exactly these entries, made anew line by line where it is another."""
-    head = f"{_FAMILY[version]} access-list {name}"
-    said = there.block(head).lines()
-    standard = f"{_FAMILY[version]} access-list standard {name}"
-    text = [f"no {standard}"] if standard in there.lines() else []
-    if [_plain(line) for line in said] == [_plain(line) for line in [_COUNTED, *wanted]]:
-        return text
-    gone = [f"no {line.split()[0] if line.split()[0].isdigit() else line}" for line in said if line != _COUNTED]
-    return [*text, *block(head, [_COUNTED, *gone, *wanted])]
-
-
-def _plain(line: str) -> str:
-    """An entry with ports as numbers and addresses as Python writes them."""
-    words = [_PORTS.get(word, word) for word in line.lower().split()]
-    return " ".join(_address(word) for word in words)
-
-
-def _address(word: str) -> str:
-    try:
-        return str(ip_address(word))
-    except ValueError:
-        return word
+def _head(version: int, name: str) -> str:
+    return f"{_FAMILY[version]} access-list {name}"
 
 
 def _free(version: int, wanted: list[str], there: Shown) -> str:
@@ -161,7 +138,7 @@ def _free(version: int, wanted: list[str], there: Shown) -> str:
     spoken_of = {word for line in there.everything() for word in line.text.split()}
     name, number = CUSTOMERS_NAME.format(version), 2
     free = name
-    while free in spoken_of and _list(version, free, wanted, there):
+    while free in spoken_of and access_list(_head(version, free), wanted, there):
         free, number = f"{name}-{number}", number + 1
     return free
 
@@ -276,22 +253,3 @@ def _doors(there: Shown) -> list[str]:
         beneath = [line for one in on if "shutdown" not in one.lines() for line in block(one.text, ["shutdown"])]
         text += block(head, beneath)
     return text
-
-
-def _communities(there: Shown) -> list[str]:
-    """Communities, and notifications that name one."""
-    text = []
-    for line in there.lines():
-        if found := re.match(r"snmp-server community (?:[0-9]a? )?\S+", line):
-            text.append(f"no {found[0]}")
-        elif line.startswith("snmp-server host ") and " version 3 " not in line:
-            text.append(f"no {line}")
-    return text
-
-
-def _joined(text: Sequence[str]) -> str:
-    if bad := [line for line in text if not line.isprintable()]:
-        raise PolicyError(
-            f"the device shows what cannot be sent back to it: {ascii(bad[0])[:60]}; take it away by hand"
-        )
-    return "".join(f"{line}\n" for line in text)

@@ -14,6 +14,7 @@ from obet.errors import PolicyError, ProofError
 from obet.platforms.eos.proof import counter, prove
 from obet.platforms.eos.rules import commands, remove
 from obet.platforms.eos.services import prove_services
+from obet.platforms.eos.snmp import removal, setup, without_communities
 
 SOURCES = ips("198.51.100.11", "2001:db8:51::11")
 POLICY = ManagementPolicy(device="d-0000000001", ours=tuple(SOURCES), co_managers=(), ports=(22,))
@@ -87,7 +88,10 @@ def test_a_spoilt_configuration_is_answered_or_refused(parts: list[tuple[int, in
     for look in (lambda: prove(text, SOURCES, [22]), lambda: prove_services(text, SOURCES)):
         with contextlib.suppress(ProofError):
             assert all(finding.what.isprintable() for finding in look())
-    for write in (lambda: commands(POLICY, text, without_communities=True), lambda: remove(text, SOURCES)):
+    for write in (
+        *(lambda: commands(POLICY, text), lambda: remove(text, SOURCES)),
+        *(lambda: setup(text, SOURCES), lambda: removal(text, "x"), lambda: without_communities(text)),
+    ):
         with contextlib.suppress(PolicyError):
             assert all(line.isprintable() for line in write().split("\n"))
 

@@ -255,24 +255,6 @@ def test_other_ports_of_ssh_and_eapi_are_known_by_what_the_device_shows() -> Non
         commands(policy(ports=(22, 830)), FRESH)
 
 
-SNMP = """\
-snmp-server community Canary-1 ro
-snmp-server community 7 Canary-2 ro
-snmp-server host 192.0.2.9 vrf MGMT version 2c Canary-1
-snmp-server host 192.0.2.9 version 3 priv watcher
-"""
-
-
-def test_communities_go_only_when_told_so() -> None:
-    there = FRESH.replace("hostname", f"{SNMP}hostname")
-    assert "snmp" not in commands(policy(), there)
-    text = commands(policy(), there, without_communities=True)
-    assert "no snmp-server community Canary-1\n" in text
-    assert "no snmp-server community 7 Canary-2\n" in text
-    assert "no snmp-server host 192.0.2.9 vrf MGMT version 2c Canary-1\n" in text
-    assert "version 3" not in text
-
-
 def test_what_a_banner_or_a_script_says_is_not_there() -> None:
     ours = commands(policy(), FRESH)
     spoken = FRESH.replace("hostname", f"banner motd\n{ours}EOF\n!\nhostname")
