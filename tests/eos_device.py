@@ -14,10 +14,7 @@ Address = IPv4Address | IPv6Address
 Tree = dict[str, "Tree"]
 _NAMES = {"22": "ssh", "443": "https", "80": "www", "830": "netconf-ssh"}
 _LIST = re.compile(r"(ip|ipv6) access-list (?:standard )?(\S+)")
-_OPENS = re.compile(
-    r"management .*|vrf (?:instance|definition|default|\S+)(?: \S+)?|interface .*|transport .*|ssl profile .*|tunnel .*"
-    r"|(?:ip|ipv6) access-list .*|daemon .*|event-handler .*"
-)
+_OPENS = re.compile(r"management .*|vrf \S+|transport .*|ssl profile .*|(?:ip|ipv6) access-list .*")
 # Settings of which there is one: what of them stays the same.
 _ONE = (
     r"(ip|ipv6) access-group \S+()",
@@ -31,23 +28,26 @@ _ONE = (
 
 class EosDevice:
     def __init__(self, running: str) -> None:
-        self.tree: Tree = {}
         self._path: list[tuple[str, Tree]] = []
         self._edited: Tree = {}
-        self._loading = True  # what is shown in the negative stands so
-        indents = [-1]
-        for line in running.splitlines():
-            if not line.strip() or line.strip().startswith("!") or line.strip() == "end":
+        self.tree = self._loaded(running)
+
+    @staticmethod
+    def _loaded(running: str) -> Tree:
+        """What is shown stands as it is, a banner with its text."""
+        tree: Tree = {}
+        above = [(-1, tree)]
+        lines = iter(line for line in running.split("\n") if line.strip() and not line.strip().startswith("!"))
+        for line in lines:
+            if line == "end":
                 continue
-            indent = len(line) - len(line.lstrip())
-            while indents[-1] >= indent:
-                indents.pop()
-                if len(self._path) >= len(indents):
-                    self.take("exit")
-            indents.append(indent)
-            self.take(line)
-        self.leave()
-        self._loading = False
+            indent, command = len(line) - len(line.lstrip()), line.strip()
+            if command.startswith("banner "):
+                command = "\n".join([command, *iter(lambda: next(lines), "EOF"), "EOF"])
+            while above[-1][0] >= indent:
+                above.pop()
+            above.append((indent, above[-1][1].setdefault(command, {})))
+        return tree
 
     def leave(self) -> None:
         while self._path:
@@ -107,7 +107,7 @@ class EosDevice:
                     o for o in where if (same := re.fullmatch(pattern, o)) and same.groups() == found.groups()
                 ]:
                     del where[other]
-        if not self._loading and command.startswith("no ") and command not in {"no shutdown", "no protocol https"}:
+        if command.startswith("no ") and command not in {"no shutdown", "no protocol https"}:
             where.pop(command.removeprefix("no "), None)
         elif command != "shutdown" or not self._path or self._path[-1][0] != "management telnet":
             where[command] = {}

@@ -60,11 +60,7 @@ def render(policy: ManagementPolicy) -> str:
     Each further VRF is bound like the default one. PolicyError for a policy that lets nobody in.
     """
     _check(policy)
-    text: list[str] = []
-    for version in _FAMILY:
-        text += access_list(
-            _head(version, NAME.format(version)), _entries(policy.sources, policy.ports, version), Shown("")
-        )
+    text = _lists(policy, Shown(""))
     algorithms = [f"{kind} {wanted}" for kind, wanted in _ALGORITHMS.items()]
     text += block(_SSH, [*_WANTED.bindings(" in"), _IDLE, *algorithms])
     text += block(_EAPI, ["no protocol http", *block(f"vrf {_DEFAULT}", list(_WANTED.bindings()))])
@@ -87,11 +83,7 @@ def commands(policy: ManagementPolicy, running: str) -> str:
             f"{policy.device}: port {others[0]}: neither SSH nor eAPI listens there, and EOS restricts nothing else in "
             "both IP versions: nothing was sent"
         )
-    text: list[str] = []
-    for version in _FAMILY:
-        text += access_list(
-            _head(version, NAME.format(version)), _entries(policy.sources, policy.ports, version), there
-        )
+    text = _lists(policy, there)
     text += block(_SSH, [*_ssh_bindings(there, _WANTED), *_ssh_settings(there)])
     text += _eapi(there, _eapi_port(there) in policy.ports)
     text += _doors(there)
@@ -111,18 +103,26 @@ def remove(running: str, customers: Sequence[Address] = (), ports: Sequence[int]
         wanted = _entries(customers, ports, version)
         names[version] = _free(version, wanted, there)
         text += access_list(_head(version, names[version]), wanted, there)
-    wanted_lists = Lists(names)
-    text += block(_SSH, [*_unbound(there.block(_SSH), wanted_lists), *_ssh_bindings(there, wanted_lists)])
+    lists = Lists(names)
+    text += block(_SSH, [*_unbound(there.block(_SSH), lists), *_ssh_bindings(there, lists)])
     blocks: list[str] = []
     for vrf in _eapi_vrfs(there) if _EAPI in there.lines() else ():
         said = there.block(_EAPI).block(f"vrf {vrf}")
-        blocks += block(f"vrf {vrf}", [*_unbound(said, wanted_lists), *_new(list(wanted_lists.bindings()), said)])
+        blocks += block(f"vrf {vrf}", [*_unbound(said, lists), *_new(list(lists.bindings()), said)])
     return joined([*text, *block(_EAPI, blocks), *_without_ours(there)])
 
 
 def _check(policy: ManagementPolicy) -> None:
     if not policy.ours or not policy.ports:
         raise PolicyError(f"{policy.device}: the policy lets nobody in: nothing was sent")
+
+
+def _lists(policy: ManagementPolicy, there: Shown) -> list[str]:
+    text: list[str] = []
+    for version in _FAMILY:
+        head = _head(version, NAME.format(version))
+        text += access_list(head, _entries(policy.sources, policy.ports, version), there)
+    return text
 
 
 def _entries(sources: Sequence[Address], ports: Sequence[int], version: int) -> list[str]:

@@ -35,6 +35,7 @@ _KNOWN = {
     "management api http-commands": r"(?:no )?(?:protocol|shutdown|vrf|default-services|log-level|cors|qos|session"
     r"|content|ip|ipv6)\b.*",
 }
+_KNOWN_IN_VRF = r"(?:no )?shutdown|ip(?:v6)? access-group .*|tunnel .*|known-hosts .*"
 
 
 def side_doors(configuration: Configuration) -> Iterator[str]:
@@ -113,6 +114,10 @@ def _unknown(configuration: Configuration) -> Iterator[str]:
             for line in block.lines():
                 if not re.fullmatch(known, line):
                     yield f"a setting that is not understood: `{head}`, `{line}`"
+            for vrf, _ in block.matching(r"vrf \S+"):
+                for line in vrf.lines():
+                    if not re.fullmatch(_KNOWN_IN_VRF, line):
+                        yield f"a setting that is not understood: `{head}`, `{vrf.text}`, `{line}`"
 
 
 def _programs(configuration: Configuration) -> Iterator[str]:

@@ -275,6 +275,10 @@ SIDE_DOORS = {
     "no word of ciphers": (instead("   cipher ", "   idle-timeout "), "perhaps: `management ssh` has no `cipher`"),
     "a setting of SSH that is not understood": (beneath(SSH, "listen-everywhere"), "`listen-everywhere`"),
     "a setting of eAPI that is not understood": (beneath(WEB, "second-port 8080"), "`second-port 8080`"),
+    "a setting of eAPI in a VRF that is not understood": (
+        beneath(WEB, "vrf MGMT", "   shutdown", "   second-port 8080"),
+        "`vrf MGMT`, `second-port 8080`",
+    ),
     "a command that is none": (also("management tel\ufffdnet"), "is no command: `management …`"),
     "control characters": (also("daem\x00on X"), "holds control characters: `daem\\x00on …`"),
     "a second end of a banner": (also("banner motd", "a", "EOF", "EOF"), "the mark at which a text ends"),
