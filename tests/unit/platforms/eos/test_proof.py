@@ -178,6 +178,10 @@ LOOSER = {
         "`ip access-group OBET-MANAGEMENT-V4` is not understood",
     ),
     "eAPI on another port": (beneath(WEB, "protocol https port 8443").replace(OF_WEB, ""), "port 8443: also takes"),
+    "eAPI without TLS": (
+        beneath(WEB, "protocol http port 8080").replace(OF_WEB, ""),
+        "port 8080: also takes 0.0.0.0-198.51.100.10 and 1 more: eAPI without TLS in VRF default: no `ip access-group`",
+    ),
     "NETCONF": (also("management api netconf", "   transport ssh N"), "port 830: also takes 0.0.0.0-198.51.100.10"),
     "NETCONF for everybody of IPv6": (
         also("management api netconf", "   transport ssh N", "      ip access-group OBET-MANAGEMENT-V4"),

@@ -260,6 +260,8 @@ def test_what_a_banner_or_a_script_says_is_not_there() -> None:
     spoken = FRESH.replace("hostname", f"banner motd\n{ours}EOF\n!\nhostname")
     script = FRESH.replace("hostname", f"event-handler X\n   action bash\n{ours}      EOF\n   delay 1\n!\nhostname")
     assert commands(policy(), spoken) == ours == commands(policy(), script)
+    key = f"http-commands\n   protocol https certificate\nPEM\n   EOF\n{ours}   EOF\n"
+    assert commands(policy(), FRESH.replace("http-commands\n", key)) == ours
     assert remove(spoken) == ""
 
 
