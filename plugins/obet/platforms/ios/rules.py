@@ -14,11 +14,11 @@ from ipaddress import ip_address
 
 import msgspec
 
+from obet.access.entries import entries
 from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError
 from obet.model import Address
 from obet.platforms.ios import former
-from obet.platforms.ios.entries import entries
 
 NAME = "OBET-MANAGEMENT-V{}"
 CUSTOMERS_NAME = "MANAGEMENT-V{}"

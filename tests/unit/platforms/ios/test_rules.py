@@ -9,9 +9,9 @@ from builders import ips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ios_device import Address, IosDevice
+from obet.access.entries import entries
 from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError
-from obet.platforms.ios.entries import entries
 from obet.platforms.ios.proof import prove
 from obet.platforms.ios.rules import Present, commands, remove, remove_unbound, render
 
