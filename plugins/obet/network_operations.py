@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -155,7 +155,7 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     return {"changed": True, "msg": f"{device}: our access has ended, and each old login is refused"}
 
 
-def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) -> Values:
+def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any], progress: TextIO | None = None) -> Values:
     """One verb on many devices, by one Nornir run: `{"devices": {id: {"result": …, "failure": …}}}`."""
     operation = OPERATIONS[options["do"]]
 
@@ -172,7 +172,7 @@ def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) ->
             run.refresh()
 
     with run.renewing():
-        found = fleet.work(run.estate, devices, options["do"], work, meanwhile=renew)
+        found = fleet.work(run.estate, devices, options["do"], work, meanwhile=renew, out=progress)
     return {"devices": msgspec.to_builtins(found)}
 
 

@@ -39,6 +39,13 @@ def test_a_device_that_is_away_is_one_line_and_the_other_is_worked_on_and_a_reru
     assert manager in running(network, device)
 
 
+def test_who_waits_for_a_slow_device_is_told_how_far_it_is(network: Obet) -> None:
+    simulator(network, SWITCH_DEVICE).control.fault(FaultKind.SLOW, "show running-config", times=1, seconds=6)
+    answer = network.play("restrict_access", "--limit", BOTH)
+    assert answer.stderr.startswith("obet: restrict: 0 of 2\n")
+    assert "WARNING" not in answer.stderr
+
+
 def test_of_two_runs_at_once_one_works_and_the_other_says_who_holds_the_devices(network: Obet, manager: str) -> None:
     for device, command in _READS_CONFIGURATION.items():
         simulator(network, device).control.fault(FaultKind.SLOW, command, times=1, seconds=10)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 from nornir.core import Nornir
@@ -21,7 +21,7 @@ from obet.model import Device, Estate
 from obet.progress import Progress
 
 WORKERS = 50
-_PAUSE = 5.0  # seconds between two calls of `meanwhile`
+_PAUSE = 2.0  # seconds between two calls of `meanwhile`
 
 Job = Callable[[Device], dict[str, Any]]
 
@@ -41,18 +41,25 @@ def work(
     workers: int = WORKERS,
     meanwhile: Callable[[], None] = lambda: None,
     pause: float = _PAUSE,
+    out: TextIO | None = None,
 ) -> dict[str, Outcome]:
     """Runs `job` on each of these devices; nothing of one device's trouble reaches another.
 
-    `meanwhile` is called by this thread again and again while the others work, `pause` seconds apart.
+    `meanwhile` is called by this thread again and again while the others work, `pause` seconds apart. `out` takes what
+    is told of the progress, if not standard error.
     """
     wanted = set(devices)
     chosen = inventory(estate)
     hosts = {name: host for name, host in chosen.hosts.items() if name in wanted}
-    with Progress(what, len(hosts)) as progress:
+    with Progress(what, len(hosts), out) as progress:
+
+        def in_between() -> None:
+            progress.tell()
+            meanwhile()
+
         run = Nornir(
             inventory=Inventory(hosts=type(chosen.hosts)(hosts), groups=chosen.groups, defaults=chosen.defaults),
-            runner=_Runner(min(workers, max(len(hosts), 1)), meanwhile, pause),
+            runner=_Runner(min(workers, max(len(hosts), 1)), in_between, pause),
         )
         found = run.with_processors([_Telling(progress)]).run(task=_one, name=what, job=job)
     return {name: result[0].result for name, result in found.items()}
