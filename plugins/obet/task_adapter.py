@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from io import TextIOBase
+from typing import Any, TextIO, cast
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
+from ansible.utils.display import Display
 
 from obet.current_run import current
 from obet.errors import ObetError, RunError
 from obet.run import Run
 
 Operation = Callable[[Run, str, Mapping[str, Any]], dict[str, Any]]
-OperationOnAll = Callable[[Run, Iterable[str], Mapping[str, Any]], dict[str, Any]]
+OperationOnAll = Callable[[Run, Iterable[str], Mapping[str, Any], TextIO], dict[str, Any]]
 
 
 def action(
@@ -43,7 +45,9 @@ def action_on_all(operation: OperationOnAll) -> type[Any]:
 
     def work(task: Any, variables: Mapping[str, Any]) -> dict[str, Any]:
         devices = [str(host) for host in variables["ansible_play_batch"]]
-        return operation(current(), devices, _plain(task.args) | {"check_mode": bool(task.check_mode)})
+        return operation(
+            current(), devices, _plain(task.args) | {"check_mode": bool(task.check_mode)}, cast(TextIO, _Told())
+        )
 
     return _action(work)
 
@@ -54,6 +58,15 @@ def telling(result: Mapping[str, Any]) -> dict[str, Any]:
     if "pending" in result:
         told["ansible_stats"] = {"data": {"pending": result["pending"]}, "per_host": True, "aggregate": True}
     return {**result, **told}
+
+
+class _Told(TextIOBase):
+    """Ansible's own way to standard error: what a worker writes there itself becomes a warning."""
+
+    def write(self, text: str) -> int:
+        if line := text.strip():
+            Display().display(line, stderr=True)
+        return len(text)
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,14 @@ Only proofs use it: what renders rules does not.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 
 Interval = tuple[int, int]
 Intervals = tuple[Interval, ...]
+
+_MANY = 256
 
 EVERYONE: dict[int, Intervals] = {4: ((0, 2**32 - 1),), 6: ((0, 2**128 - 1),)}
 """All addresses of IPv4, of IPv6."""
@@ -62,8 +65,56 @@ def both(first: Intervals, second: Intervals) -> Intervals:
     return tuple(found)
 
 
+class Region:
+    """What is left of a set from which much is removed, little by little."""
+
+    def __init__(self, intervals: Intervals) -> None:
+        self._lows = [low for low, _ in intervals]
+        self._highs = [high for _, high in intervals]
+
+    def within(self, low: int, high: int) -> list[Interval]:
+        """What is left between two numbers, both included."""
+        parts = []
+        place = bisect_left(self._highs, low)
+        while place < len(self._lows) and self._lows[place] <= high:
+            parts.append((max(low, self._lows[place]), min(high, self._highs[place])))
+            place += 1
+        return parts
+
+    def remove(self, taken: Intervals) -> None:
+        for low, high in taken:
+            first = last = bisect_left(self._highs, low)
+            while last < len(self._lows) and self._lows[last] <= high:
+                last += 1
+            if first == last:
+                continue
+            left = []
+            if self._lows[first] < low:
+                left.append((self._lows[first], low - 1))
+            if self._highs[last - 1] > high:
+                left.append((high + 1, self._highs[last - 1]))
+            self._lows[first:last] = [low for low, _ in left]
+            self._highs[first:last] = [high for _, high in left]
+
+
 def name_of(interval: Interval, version: int) -> str:
     """An interval of addresses of IP `version` as people write it: `first-last`, or the address alone."""
     kind = IPv4Address if version == 4 else IPv6Address
     low, high = (str(kind(end)) for end in interval)
     return low if low == high else f"{low}-{high}"
+
+
+def wildcard(address: int, mask: int) -> tuple[Intervals, Intervals]:
+    """What an IPv4 address and its wildcard match, surely and possibly: a set bit matches anything, wherever it stands.
+
+    More than 256 intervals are taken as the one that holds them all.
+    """
+    run = ((mask + 1) & ~mask) - 1  # the bits at the end, which make one interval
+    base, bits = address & ~mask, [1 << bit for bit in range(32) if mask & ~run & 1 << bit]
+    if 1 << len(bits) > _MANY:
+        return (), ((base, base | mask),)
+    starts = [base]
+    for bit in bits:
+        starts += [start | bit for start in starts]
+    found = union((start, start | run) for start in starts)
+    return found, found
