@@ -5,6 +5,7 @@ Only proofs use it: what renders rules does not.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 
@@ -60,6 +61,38 @@ def both(first: Intervals, second: Intervals) -> Intervals:
         else:
             other += 1
     return tuple(found)
+
+
+class Region:
+    """What is left of a set from which much is removed, little by little."""
+
+    def __init__(self, intervals: Intervals) -> None:
+        self._lows = [low for low, _ in intervals]
+        self._highs = [high for _, high in intervals]
+
+    def within(self, low: int, high: int) -> list[Interval]:
+        """What is left between two numbers, both included."""
+        parts = []
+        place = bisect_left(self._highs, low)
+        while place < len(self._lows) and self._lows[place] <= high:
+            parts.append((max(low, self._lows[place]), min(high, self._highs[place])))
+            place += 1
+        return parts
+
+    def remove(self, taken: Intervals) -> None:
+        for low, high in taken:
+            first = last = bisect_left(self._highs, low)
+            while last < len(self._lows) and self._lows[last] <= high:
+                last += 1
+            if first == last:
+                continue
+            left = []
+            if self._lows[first] < low:
+                left.append((self._lows[first], low - 1))
+            if self._highs[last - 1] > high:
+                left.append((high + 1, self._highs[last - 1]))
+            self._lows[first:last] = [low for low, _ in left]
+            self._highs[first:last] = [high for _, high in left]
 
 
 def name_of(interval: Interval, version: int) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from obet.access.intervals import EVERYONE, Interval, Intervals, both, minus, name_of, union
+from obet.access.intervals import EVERYONE, Interval, Intervals, Region, both, minus, name_of, union
 
 NUMBERS = st.integers(0, 40)
 DRAWN = st.lists(st.tuples(NUMBERS, NUMBERS).map(lambda ends: (min(ends), max(ends))), max_size=6)
@@ -34,6 +34,17 @@ def test_difference_and_section_are_those_of_sets(first: Intervals, second: Inte
     assert members(both(first, second)) == members(first) & members(second)
     assert apart(minus(first, second))
     assert apart(both(first, second))
+
+
+@given(drawn=DRAWN.map(union), taken=st.lists(DRAWN.map(union), max_size=3), low=NUMBERS, length=NUMBERS)
+def test_a_region_is_left_with_what_was_not_removed(
+    drawn: Intervals, taken: list[Intervals], low: int, length: int
+) -> None:
+    region = Region(drawn)
+    for part in taken:
+        region.remove(part)
+    left = members(drawn) - {n for part in taken for n in members(part)}
+    assert members(region.within(low, low + length)) == left & set(range(low, low + length + 1))
 
 
 def test_an_interval_that_ends_before_it_starts_is_refused() -> None:

@@ -6,13 +6,12 @@ An entry that is not understood may match anyone where it permits, and no one wh
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 import msgspec
 
-from obet.access.intervals import EVERYONE, Interval, Intervals, both, union
+from obet.access.intervals import EVERYONE, Interval, Intervals, Region, both, union
 from obet.platforms.ios.configuration import Configuration
 
 _NUMBERED = re.compile(r"access-list ([0-9]{1,4}) (.+)")
@@ -173,7 +172,7 @@ def admitted(lists: Lists, name: str, version: int, service: Service) -> Admitte
 
 
 def _judge(found: AccessList, entries: tuple[Entry, ...], service: Service) -> Admitted:
-    undenied, undecided = _Region(EVERYONE[found.version]), _Region(EVERYONE[found.version])
+    undenied, undecided = Region(EVERYONE[found.version]), Region(EVERYONE[found.version])
     surely: list[Interval] = []
     by: list[tuple[str, Intervals]] = []
     for entry in entries:
@@ -188,38 +187,6 @@ def _judge(found: AccessList, entries: tuple[Entry, ...], service: Service) -> A
                 by.append((f"access list {found.name}, `{entry.text}`", parts))
         undecided.remove(sure)
     return Admitted(union(surely), union(part for _, parts in by for part in parts), tuple(by))
-
-
-class _Region:
-    """Addresses that are left, as sorted intervals."""
-
-    def __init__(self, intervals: Intervals) -> None:
-        self._lows = [low for low, _ in intervals]
-        self._highs = [high for _, high in intervals]
-
-    def within(self, low: int, high: int) -> list[Interval]:
-        """What is left between two addresses, both included."""
-        parts = []
-        place = bisect_left(self._highs, low)
-        while place < len(self._lows) and self._lows[place] <= high:
-            parts.append((max(low, self._lows[place]), min(high, self._highs[place])))
-            place += 1
-        return parts
-
-    def remove(self, taken: Intervals) -> None:
-        for low, high in taken:
-            first = last = bisect_left(self._highs, low)
-            while last < len(self._lows) and self._lows[last] <= high:
-                last += 1
-            if first == last:
-                continue
-            left = []
-            if self._lows[first] < low:
-                left.append((self._lows[first], low - 1))
-            if self._highs[last - 1] > high:
-                left.append((high + 1, self._highs[last - 1]))
-            self._lows[first:last] = [low for low, _ in left]
-            self._highs[first:last] = [high for _, high in left]
 
 
 def _matches(found: AccessList, entry: Entry, service: Service) -> tuple[Intervals, Intervals]:
