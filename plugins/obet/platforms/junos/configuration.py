@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -25,17 +25,22 @@ ANY = "\n"
 """In a path: whatever name stands there. No word of a line is this."""
 
 
+_DEEP = 4  # words of a path that find statements at once: `interfaces lo0 unit 0`
+
+
 class Configuration(msgspec.Struct, frozen=True):
-    """`unread` says what could not be read: each counts against every claim."""
+    """`unread` says what could not be read: each counts against every claim. `deep` holds them by their first words."""
 
     statements: tuple[Statement, ...]
     unread: tuple[str, ...]
+    deep: Mapping[Words, Sequence[Statement]]
 
     def beneath(self, *path: str) -> Iterator[tuple[Statement, Words]]:
         """Statements at and beneath the path, each with what follows there."""
         length = len(path)
         named = [(place, word) for place, word in enumerate(path) if word != ANY]
-        for statement in self.statements:
+        known = length >= _DEEP and ANY not in path[:_DEEP]
+        for statement in self.deep.get(path[:_DEEP], ()) if known else self.statements:
             words = statement.words
             if len(words) >= length and all(words[place] == word for place, word in named):
                 yield statement, words[length:]
@@ -68,10 +73,14 @@ def read(running: str) -> Configuration:
             unread.append(f"line {number} of the configuration cannot be read: `{shown} …`")
     if not any(words[:1] == ("version",) for words in stated):
         raise ProofError("this is not what `show configuration | display set` prints: nothing is proven")
-    active = [words for words in stated if not _is_inactive(words, inactive)]
+    lengths = sorted({len(words) for words in inactive})
+    active = [words for words in stated if not any(words[:length] in inactive for length in lengths)]
     added, unsure = inherited(active)
-    direct = [Statement(words) for words in active if words[:1] != ("groups",)]
-    return Configuration((*direct, *added), (*unread, *unsure))
+    statements = [*(Statement(words) for words in active if words[:1] != ("groups",)), *added]
+    deep: dict[Words, list[Statement]] = {}
+    for statement in statements:
+        deep.setdefault(statement.words[:_DEEP], []).append(statement)
+    return Configuration(tuple(statements), (*unread, *unsure), deep)
 
 
 def _words(text: str) -> Words:
@@ -93,7 +102,3 @@ def _words(text: str) -> Words:
 def _is_plain(word: str) -> bool:
     """A list is a line each, and braces are of the other form."""
     return word not in {"[", "]", "{", "}"} and not any(unicodedata.category(c) in {"Cc", "Cf", "Zs"} for c in word)
-
-
-def _is_inactive(words: Words, inactive: set[Words]) -> bool:
-    return bool(inactive) and any(words[:length] in inactive for length in range(1, len(words) + 1))

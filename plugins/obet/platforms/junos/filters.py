@@ -70,15 +70,15 @@ class Filters:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
+        self._disabled = configuration.has("interfaces", "lo0", "disable")
         self._prefixes: Prefixes = prefix_lists(configuration)
         self._chains: dict[tuple[int, tuple[str, ...]], list[Term] | str] = {}
         self._judged: dict[tuple[tuple[str, ...], Case], Admitted] = {}
 
     def admitted(self, unit: str, version: int, port: int, protocol: str = "tcp") -> Admitted:
         """Whom the filters of this unit of lo0 let in, also behind extension headers of IPv6."""
-        for path in (("interfaces", "lo0"), ("interfaces", "lo0", "unit", unit)):
-            if self._configuration.has(*path, "disable"):
-                return not_known(version, "it is disabled")
+        if self._disabled or self._configuration.has("interfaces", "lo0", "unit", unit, "disable"):
+            return not_known(version, "it is disabled")
         bound = self._bound(unit, version)
         if isinstance(bound, Admitted):
             return bound

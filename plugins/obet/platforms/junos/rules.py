@@ -184,10 +184,9 @@ def _restrict(change: _Change, sources: Sequence[Address], ports: Sequence[int],
 def _units(shown: Shown) -> list[str]:
     """All loopback units: one of an instance without a filter of its own lets everybody in."""
     found = {"0", *shown.next("interfaces", "lo0", "unit")}
-    for name in shown.next("routing-instances"):
-        for interface in shown.next("routing-instances", name, "interface"):
-            if interface.startswith("lo0."):
-                found.add(interface.removeprefix("lo0."))
+    for rest in shown.beneath("routing-instances"):
+        if rest[1:2] == ("interface",) and rest[2:3] and rest[2].startswith("lo0."):
+            found.add(rest[2].removeprefix("lo0."))
     return sorted(found, key=lambda unit: (len(unit), unit))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -16,10 +16,18 @@ _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[^ ]+')
 _BARE = re.compile(r"[A-Za-z0-9_.:/+-]+")
 
 
+_DEEP = 4  # words of a path that find lines at once: `interfaces lo0 unit 0`
+
+
 class Shown(msgspec.Struct, frozen=True):
-    """Paths as words; those beneath what is inactive are among `there`, and are not in force."""
+    """Paths as words; those beneath what is inactive are among `there`, and are not in force.
+
+    `deep` holds them by their first words, `applied` the groups that are applied anywhere.
+    """
 
     there: tuple[Path, ...]
+    deep: Mapping[Path, Sequence[Path]]
+    applied: frozenset[str]
     inactive: frozenset[Path]
     protected: frozenset[Path]
 
@@ -30,11 +38,17 @@ class Shown(msgspec.Struct, frozen=True):
             words = [_unquoted(word) for word in _WORD.findall(line.strip())]
             if words and words[0] in kinds:
                 kinds[words[0]].append(tuple(words[1:]))
-        return cls(tuple(kinds["set"]), frozenset(kinds["deactivate"]), frozenset(kinds["protect"]))
+        there = kinds["set"]
+        deep: dict[Path, list[Path]] = {}
+        for path in there:
+            deep.setdefault(path[:_DEEP], []).append(path)
+        applied = frozenset(path[-1] for path in there if path[-2:-1] == ("apply-groups",))
+        return cls(tuple(there), deep, applied, frozenset(kinds["deactivate"]), frozenset(kinds["protect"]))
 
     def beneath(self, *path: str) -> Iterator[Path]:
         """What follows the path, in force or not."""
-        return (words[len(path) :] for words in self.there if words[: len(path)] == path)
+        known = self.deep.get(path[:_DEEP], ()) if len(path) >= _DEEP else self.there
+        return (words[len(path) :] for words in known if words[: len(path)] == path)
 
     def next(self, *path: str) -> list[str]:
         """The words next after the path, each once."""
@@ -52,10 +66,9 @@ class Shown(msgspec.Struct, frozen=True):
 
     def inherited(self, *path: str) -> str:
         """A group that may put something at or beneath the path; empty where none does."""
-        applied = {words[-1] for words in self.there if words[-2:-1] == ("apply-groups",)}
-        for words in self.beneath("groups"):
+        for words in self.beneath("groups") if self.applied else ():
             name, said = words[0], words[1:]
-            meant = name in applied or any("$" in one for one in applied)
+            meant = name in self.applied or any("$" in one for one in self.applied)
             if meant and len(said) > len(path) and all(map(_covers, said, path)):
                 return name
         return ""
