@@ -139,11 +139,9 @@ class _Change:
 
     def rewrite(self, path: Path, wanted: Sequence[Path]) -> None:
         """What is beneath the path becomes just that, in that order."""
-        there = [(*path, *rest) for rest in self.shown.beneath(*path)]
-        same = [_plain(one) for one in there] == [_plain(one) for one in wanted]
-        if same and not self.shown.is_partly_inactive(*path):
+        if _shows(self.shown, path, wanted) and not self.shown.is_partly_inactive(*path):
             return
-        if there:
+        if self.shown.has(*path):
             self._deleted.append(path)
         self._set += wanted
 
@@ -247,6 +245,8 @@ def _filter(
 
 def _ssh(shown: Shown | None) -> list[Path]:
     ssh = ("system", "services", "ssh")
+    if shown and not shown.has(*ssh):
+        return []  # settings would switch it on
     wanted: list[Path] = [(*ssh, "root-login", "deny"), (*ssh, "protocol-version", "v2")]
     if shown and _version(shown) < _FORWARDED_UNTIL:
         wanted.append((*ssh, "no-tcp-forwarding"))
@@ -268,7 +268,7 @@ def _customers_name(sources: Sequence[Address], ports: Sequence[int], present: P
     """A name that nobody has given, or that stands for just this already."""
     base, number = CUSTOMERS_NAME, 2
     while any(
-        shown.has(*path) and [(*path, *rest) for rest in shown.beneath(*path)] != wanted
+        shown.has(*path) and not _shows(shown, path, wanted)
         for version in (4, 6)
         for name, last in ((base.format(version), True), (base.format(version) + BEFORE_OTHERS, False))
         for path in (("firewall", "family", _FAMILY[version], "filter", name),)
@@ -278,8 +278,12 @@ def _customers_name(sources: Sequence[Address], ports: Sequence[int], present: P
     return base
 
 
-def _plain(path: Path) -> Path:
-    return tuple(_address(word) for word in path)
+def _shows(shown: Shown, path: Path, wanted: Sequence[Path]) -> bool:
+    """Whether just these stand beneath the path: terms and names in this order, and in a term whatever order."""
+    there = [tuple(map(_address, rest)) for rest in shown.beneath(*path)]
+    other = [tuple(map(_address, one[len(path) :])) for one in wanted]
+    order, its = list(dict.fromkeys(one[:2] for one in there)), list(dict.fromkeys(one[:2] for one in other))
+    return order == its and sorted(there) == sorted(other)
 
 
 def _address(word: str) -> str:

@@ -117,6 +117,16 @@ SPOILT = {
         f"{V4} management from protocol tcp\n{V4} management from interface ge-0/0/0.0",
         "filter MGMT-V4, term rest",
     ),
+    "an unknown match before that discards": (
+        f"{V4} managers from source-prefix-list",
+        f"{V4} a from interface ge-0/0/0.0\n{V4} a then discard\n{V4} managers from source-prefix-list",
+        "may refuse 198.51.100.11-198.51.100.12",
+    ),
+    "an unknown action before": (
+        f"{V4} managers from source-prefix-list",
+        f"{V4} a from protocol tcp\n{V4} a then next-ip 192.0.2.1/32\n{V4} managers from source-prefix-list",
+        "may refuse 198.51.100.11-198.51.100.12",
+    ),
     "an action that is not known": (
         f"{V4} management then discard",
         f"{V4} management then frobnicate",

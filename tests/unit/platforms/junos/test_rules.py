@@ -141,6 +141,18 @@ def test_addresses_are_compared_however_the_device_writes_them() -> None:
     assert commands(wanted, Present(running=there)) == ""
 
 
+def test_within_a_term_the_devices_own_order_is_as_good() -> None:
+    lines = changed(FRESH).running().splitlines()
+    start = "set firewall family inet filter OBET-MANAGEMENT-V4 term"
+    allowed = [line for line in lines if line.startswith(f"{start} obet-allowed")]
+    at = lines.index(allowed[0])
+    turned = [*lines[:at], *reversed(allowed), *lines[at + len(allowed) :]]
+    assert commands(policy(), Present(running="\n".join(turned))) == ""
+    denied = [line for line in lines if line.startswith(f"{start} obet-denied")]
+    others = [line for line in lines if line not in [*allowed, *denied]]
+    assert commands(policy(), Present(running="\n".join([*others, *denied, *allowed]))) != ""
+
+
 def test_a_new_policy_takes_the_place_of_the_old_one() -> None:
     there = changed(changed(FRESH).running(), policy(*OURS[:1]))
     assert there.lets_in(OURS[0])
@@ -223,6 +235,11 @@ def test_root_is_shut_out_and_only_algorithms_of_today_are_left() -> None:
     assert "3des" not in there
     assert "v1" not in there
     assert 'set system services ssh ciphers "aes256-gcm@openssh.com"\n' in there
+
+
+def test_settings_do_not_switch_ssh_on() -> None:
+    without = "".join(line for line in FRESH.splitlines(keepends=True) if "services ssh" not in line)
+    assert "services ssh" not in commands(policy(), Present(running=without))
 
 
 def test_forwarding_is_forbidden_where_it_was_allowed_by_default() -> None:
