@@ -61,6 +61,9 @@ class IosDevice:
         if undone.startswith("ip ssh "):
             word = " ".join(undone.split()[: 5 if "algorithm" in undone else 3])
             self.commands = [other for other in self.commands if not other.startswith(word)]
+        if undone.startswith("snmp-server group "):
+            word = " ".join(undone.split()[:4])
+            self.commands = [other for other in self.commands if not other.startswith(f"{word} ")]
         if command == undone or command in {"no ip http server", "no ip http secure-server", "no vstack"}:
             self.commands.append(command)
 

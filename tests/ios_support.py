@@ -124,8 +124,8 @@ def telnet_answers(device: Simulator, user: str, password: str, host: str = "nod
     return said
 
 
-def system_name(device: Simulator, credential: CommunityData | UsmUserData) -> str:
-    """What the SNMP agent says its name is, or why it does not say so."""
+def system_name(device: Simulator, credential: CommunityData | UsmUserData, host: str = "node1") -> str:
+    """What the SNMP agent says its name is to a host, or why it does not say so."""
 
     async def ask() -> str:
         engine = SnmpEngine()
@@ -135,7 +135,7 @@ def system_name(device: Simulator, credential: CommunityData | UsmUserData) -> s
         engine.close_dispatcher()
         return str(error) if error else str(values[0][1])
 
-    return str(as_node(device, lambda: asyncio.run(ask())))
+    return str(as_node(device, lambda: asyncio.run(ask()), host))
 
 
 def until(claim: Callable[[], bool]) -> bool:

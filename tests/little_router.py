@@ -16,7 +16,6 @@ Address = IPv4Address | IPv6Address
 LISTS = (
     *(f"ip firewall {name}" for name in ("address-list", "filter", "mangle", "nat", "raw")),
     *(f"ipv6 firewall {name}" for name in ("address-list", "filter", "mangle", "nat", "raw")),
-    "snmp community",
 )
 HEADER = "# 2026-11-23 10:00:00 by RouterOS 7.17.2\n# software id = AAAA-BBBB\n#\n"
 SERVICES = {"telnet": "no", "ftp": "no", "www": "no", "ssh": "no", "www-ssl": "yes", "api": "no", "winbox": "no"}
@@ -32,7 +31,6 @@ DELIVERED |= {
     "tool bandwidth-server": {"enabled": "yes"},
     "tool romon": {"enabled": "no"},
     "ip neighbor discovery-settings": {"discover-interface-list": "static"},
-    "snmp": {"enabled": "no", "trap-version": "1"},
 }
 _WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\[(?:[^\[\]]|\[[^\]]*\])*\]|[^\s"\[])+')
 
@@ -47,9 +45,6 @@ class Router:
 
     lists: dict[str, list[Item]] = field(default_factory=lambda: {path: [] for path in LISTS})
     settings: dict[str, Item] = field(default_factory=lambda: {path: dict(own) for path, own in DELIVERED.items()})
-
-    def __post_init__(self) -> None:
-        self.lists["snmp community"].append({"name": "public", "security": "none", "disabled": "no"})
 
     def load(self, text: str) -> Iterator[str]:
         """Runs line by line, and stops after each so that one may look."""

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "prove afresh what holds; exit code 10 when something does not; with --json as evidence to be kept, which has "
         "ids in the place of addresses",
         "obet verify",
-        options=(_DEVICES, _AUDIT_LOG, _JSON),
+        options=(_DEVICES, _RULES, _AUDIT_LOG, _JSON),
     )
     _report(commands)
     _operators(commands)
@@ -321,6 +321,11 @@ _AT = _option(
 )
 _DEVICE = _option("device", metavar="DEVICE")
 _DEVICES = _option("devices", nargs="*", metavar="DEVICE", help="these devices only")
+_RULES = _option(
+    "--rules",
+    action="store_true",
+    help="read the rules on the devices back and prove them, and nothing else: no access is tried",
+)
 _AUDIT_LOG = _option(
     "--audit", type=Path, metavar="FILE", help="Vault's audit log (default: the estate's, where it can be read here)"
 )

@@ -23,7 +23,7 @@ from obet.erasure.steps import Step
 from obet.errors import EstateError, ObetError, ProofError, RunError, printable
 from obet.evidence.addresses import Addressees
 from obet.evidence.promises import Check, as_json, verdicts
-from obet.evidence.verification import open_verifier
+from obet.evidence.verification import open_verifier, verify_rules
 from obet.evidence.verification import verify as look
 from obet.model import AccountName, Device, Estate, Purpose
 from obet.obligations import Expiry, Obligation, grants, obligations, warnings
@@ -114,7 +114,10 @@ def verify(options: Namespace) -> int:
     try:
         total = len(options.devices or [d for c in run.estate.customers.values() for d in c.devices])
         with Progress("verifying devices", total) as progress:
-            checks = look(run, options.devices, options.audit, progress.step)
+            if options.rules:
+                checks = verify_rules(run, options.devices, progress.step)
+            else:
+                checks = look(run, options.devices, options.audit, progress.step)
     finally:
         run.close()
     if options.json:  # is kept, and outlives the access that addresses belong to: those are for who looks now

@@ -42,6 +42,7 @@ def between_customers(folder: Path, settings: EstateSettings, customers: Mapping
         for device in customer.devices.values():
             path = _device_file(folder, customer.id, device.id)
             _device(path, device, ours, outside)
+            _collectors(path, device, settings)
             for way in ((address, service.port) for address in device.addresses.both for service in device.management):
                 if way in taken and taken[way] != device.id:
                     # Two devices behind one address and port would share a host key.
@@ -130,6 +131,13 @@ def _named(settings: EstateSettings) -> Iterator[tuple[str, str, tuple[Address, 
         yield f"$.collectors.{name}.addresses", f"collector {name}", collector.addresses.both
     for name, outsider in settings.outsiders.items():
         yield f"$.outsiders.{name}.addresses", f"outsider {name}", outsider.addresses.both
+
+
+def _collectors(path: Path, device: Device, settings: EstateSettings) -> None:
+    for number, name in enumerate(device.snmp_collectors):
+        if name not in settings.collectors:
+            at = f"$.snmp_collectors[{number}]"
+            raise _refused(path, at, f"{name} is not under `collectors` in estate.yml", "snmp_collectors")
 
 
 def _device(path: Path, device: Device, ours: Owners, outside: set[Address]) -> None:

@@ -267,6 +267,8 @@ _NEEDED: Mapping[str, Protocol] = {"routeros": "api-ssl"}
 class Device(Strict, frozen=True, kw_only=True):
     """`customers/<id>/devices/<id>.yml`. Where `reach` is not direct, the device sees us come from `seen_as`.
 
+    `snmp_collectors` are those of estate.yml that ask it by SNMP: it gets a user of version 3 for them, and its
+    communities go once that was shown to answer. Without them nothing of SNMP on it is touched.
     `host_key` and `certificate` pin who it is: its SSH host key, and the digest of its TLS certificate (DER).
     """
 
@@ -283,6 +285,7 @@ class Device(Strict, frozen=True, kw_only=True):
     seen_as: tuple[Addresses, ...] = ()
     co_managers: tuple[Addresses, ...] = ()
     service_secrets: tuple[ServiceSecret, ...] = ()
+    snmp_collectors: tuple[Name, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_management()
@@ -296,9 +299,12 @@ class Device(Strict, frozen=True, kw_only=True):
             raise ValueError("seen_as: a device that is reached directly sees the execution nodes' own addresses")
         if self.service_secrets and self.platform != "linux":
             raise ValueError("service_secrets: are files on Linux, and this is another platform")
+        if self.snmp_collectors and self.platform == "linux":
+            raise ValueError("snmp_collectors: is for network devices, and this is a server")
         for field, places in (
             ("service_secrets", [secret.name for secret in self.service_secrets]),
             ("service_secrets", [secret.path for secret in self.service_secrets]),
+            ("snmp_collectors", list(self.snmp_collectors)),
         ):
             if len(set(places)) != len(places):
                 raise ValueError(f"{field}: names one thing twice")
@@ -364,6 +370,11 @@ class Estate(Strict, frozen=True, kw_only=True):
     def sources(self, device: Device) -> tuple[Address, ...]:
         """The addresses of ours that this device sees."""
         return tuple(a for host in device.seen_as for a in host.both) or self.fixed_addresses
+
+    def snmp_sources(self, device: Device) -> tuple[Address, ...]:
+        """The addresses that may ask this device by SNMP, each once."""
+        hosts = (self.settings.collectors[name].addresses for name in device.snmp_collectors)
+        return tuple(dict.fromkeys(address for host in hosts for address in host.both))
 
     def customer_of(self, device: str) -> Customer:
         """KeyError when no customer has that device."""

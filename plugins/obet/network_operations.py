@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from obet import snmp_operations
 from obet.access.policy import management_policy
 from obet.devices import fleet
 from obet.devices.commit import commit
@@ -82,15 +83,19 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
         return int(seen["outsiders"])
 
     with _driver(run, device, login) as driver:
-        if driver.is_kept(change):
+        changes = not driver.is_kept(change)
+        if not changes:
             _confirmed_before(run, device, change, options)
-            return {"changed": False}
-        seen["diff"] = {"prepared": driver.preview(change)}
-        _mend(device, driver, mend=bool(options.get("mend")), check=options["check_mode"])
-        if not options["check_mode"]:
+        prepared = driver.preview(change) if changes else ""
+        if changes:
+            _mend(device, driver, mend=bool(options.get("mend")), check=options["check_mode"])
+        if changes and not options["check_mode"]:
             over = run.account.is_over
             commit(driver, change, attempt=attempt, record=partial(run.record, device), is_over=over)
-    return {"changed": True} | seen
+        monitored = snmp_operations.restrict(run, device, driver, check=options["check_mode"])
+    if prepared := prepared + monitored.pop("diff", ""):
+        seen["diff"] = {"prepared": prepared}
+    return monitored | {"changed": changes or monitored["changed"]} | seen
 
 
 def _confirmed_before(run: Run, device: str, change: Change, options: Mapping[str, Any]) -> None:
@@ -126,7 +131,8 @@ def rotate(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     for account in _RIGHTS:
         _rotate(run, device, account)
     _take_over(run, device, again=True)
-    return {"changed": True}
+    with _ours(run, device) as driver:
+        return {"changed": True} | snmp_operations.rotate(run, device, driver)
 
 
 def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
@@ -145,6 +151,7 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     customer = run.estate.customer_of(device).id
     for account in _RIGHTS:
         account_passwords.destroy(run.child(device), customer, device, account)
+    snmp_operations.destroy(run, device)
     destroy_secrets(run, device, {})
     return {"changed": True, "msg": f"{device}: our access has ended, and each old login is refused"}
 
@@ -190,6 +197,7 @@ def _remove(run: Run, device: str) -> Values | None:
                 return {"changed": changed, "msg": _pending(device), "pending": "the customer has not confirmed"}
             record(run, device, {"step": Step.REMOVAL_STARTED})
             customers, ours = _customers_logins(run, device), _our_logins(run, device)
+            asked = snmp_operations.end(run, device, driver)
             _lock(run, device, driver, customers)
             _must_refuse(run, device, customers)  # while we can still do something about it
             driver.remove_ours(tuple(_RIGHTS), lambda: _must_refuse(run, device, ours))
@@ -207,7 +215,7 @@ def _remove(run: Run, device: str) -> Values | None:
         if Step.CREDENTIALS_REFUSED not in plan.done:
             raise
     else:
-        tried = {"tried": len(customers) + len(ours)}
+        tried = {"tried": len(customers) + len(ours) + asked}
         record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
     record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "removed"}})
     return None

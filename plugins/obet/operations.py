@@ -12,7 +12,6 @@ import msgspec
 from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login, with_certificate, with_password
 from obet.devices.driver import Change
-from obet.devices.probe import probe
 from obet.devices.shell import Shell
 from obet.endings import waits_for
 from obet.erasure.steps import Step
@@ -106,8 +105,7 @@ def probe_access_dry(run: Run, device: str, options: Mapping[str, Any]) -> Value
 
 def try_access(run: Run, device: str, login: dict[str, Any], down: Iterable[str] = ()) -> Values:
     """What comes of that login (`with_certificate` or `with_password`); who was `down` before is no doubt."""
-    looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
-    probes = asyncio.run(probe(run.estate, run.device(device), login, looking))
+    probes = run.lookout.begin(run.estate, run.device(device), login).result()
     exempt = set(down)
     doubts = [str(p) for p in probes if not p.passed and p.source not in exempt]
     outsiders = sum(p.expected == "is refused" and p.passed is True for p in probes)

@@ -56,6 +56,7 @@ class DevicePlan(msgspec.Struct, frozen=True, kw_only=True):
     customer_key: str
     customer_confirmed: bool
     service_secrets: tuple[ServiceSecret, ...]
+    snmp_sources: tuple[str, ...]
     offboarding: Offboarding
     done: tuple[str, ...]
 
@@ -106,6 +107,7 @@ def device_plan(
         customer_key=customer_key(device),
         customer_confirmed=confirmed(device, done),
         service_secrets=device.service_secrets,
+        snmp_sources=tuple(map(str, estate.snmp_sources(device))),
         offboarding=offboarding(customer.contract, found),
         done=tuple(sorted(done.keys())),
     )

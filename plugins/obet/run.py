@@ -18,6 +18,7 @@ from pathlib import Path
 
 from obet import estate as estates
 from obet.devices.identity import Certificate, Identity, ca_public_key
+from obet.devices.lookout import Lookout
 from obet.devices.ssh_files import known_hosts, source_towards
 from obet.erasure.journal import Journal
 from obet.erasure.steps import Step
@@ -63,6 +64,7 @@ class Run:
         self._ca_public_key = ""
         self._certificates: dict[str, Certificate] = {}
         self._refusals: dict[str, str] = {}
+        self.lookout = Lookout(self._vantage_certificate)
         self._operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
         self.by = self._operator.name if self._operator else role or names.node_role(self.node)
         credential = None if self._operator else credentials.load(credentials.directory(environment), self.by)
@@ -103,6 +105,9 @@ class Run:
                 raise
             # It looks, and says so; what would be read off the record it does not read.
             self.off_record, self._keeps_account = str(error), False
+
+    def _vantage_certificate(self) -> Certificate:
+        return self.identity.sign(self.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
 
     @property
     def directory(self) -> Path:
@@ -310,6 +315,7 @@ class Run:
         if os.getpid() != self._process:
             return
         self._process = 0
+        self.lookout.close()
         told = False
         try:
             # A Vault that is away leaves the tokens to their minutes of life.

@@ -76,8 +76,6 @@ def provision(lab: Lab, handed_over: Iterable[str] = HANDED_OVER) -> Obet:
     if own.estate.exists():
         return own
     estate.write(lab)
-    # To bring SNMP to version 3 is not built yet: `obet verify` would say so of each lab.
-    lab.simulator("switch1").control.call("configure", lines=["no snmp-server community public RO"])
     own.obet("vault", "bootstrap", "--credentials", str(own.registrar), stdin=f"{lab.vault.root_token}\n")
     _seed_one_who_has_not_agreed(lab)
     own.enrol(OPERATOR, lab.vault.root_token)

@@ -17,6 +17,7 @@ from obet.hosts import hosts
 WARRANTY, MANAGED, UNAGREED = (Path("customers") / name for name in ("c-qgx2np9y3d", "c-hkqgde66rg", "c-aqj5van3ze"))
 CONTRACT = WARRANTY / "contract.yml"
 DEVICE = WARRANTY / "devices" / "d-593ccz0tsv.yml"
+SWITCH = WARRANTY / "devices" / "d-e9k4t2s7rb.yml"
 SETTINGS = Path("estate.yml")
 DIGEST = "sha256:b85f99badb2561f6b691cc1e610676382286c924c00e2dc9c251a7e3b2fbf4e2"
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAINqirccz5y7J92IlKXXOuLU2yB90HnsXao9Dsl9gwwn2"
@@ -151,6 +152,9 @@ DEVICE_FAULTS = {
     "files on a device that has none": Fault(DEVICE, "platform: linux", "platform: eos", "service_secrets"),
     "a secret twice": Fault(DEVICE, STATUS, f"{STATUS}\n  {STATUS.replace('token', 'x')}", "service_secrets"),
     "two secrets in a file": Fault(DEVICE, STATUS, f"{STATUS}\n  {STATUS.replace('status,', 'x,')}", "service_secrets"),
+    "a server that is asked by SNMP": Fault(DEVICE, "enforce:", "snmp_collectors: [logs]\nenforce:", "snmp_collectors"),
+    "a collector that is none": Fault(SWITCH, "[logs]", "[flows]", "[flows]"),
+    "a collector twice": Fault(SWITCH, "[logs]", "[logs, logs]", "[logs, logs]"),
     "a node's address": Fault(DEVICE, DEVICE_V4, "ipv4: 198.51.100.12", "100.12"),
     "an outsider's address": Fault(DEVICE, DEVICE_V6, 'ipv6: "2001:db8:cb::66"', "cb::66"),
     "the reserve's address": Fault(DEVICE, DEVICE_V4, "ipv4: 198.51.100.19", "100.19"),

@@ -34,7 +34,7 @@ INPUT_OUTPUT = {
     *("mmap", "socket", "ssl", "select", "selectors", "subprocess", "multiprocessing", "threading"),
     *("concurrent", "asyncio", "signal", "time", "logging", "urllib", "http", "ftplib"),
     *("smtplib", "random", "secrets", "uuid", "sqlite3", "pickle", "hvac", "asyncssh"),
-    *("requests", "httpx", "yaml", "ansible", "nornir", "napalm", "paramiko", "netmiko"),
+    *("requests", "httpx", "yaml", "ansible", "nornir", "napalm", "paramiko", "netmiko", "pysnmp"),
 }
 
 

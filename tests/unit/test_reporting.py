@@ -94,6 +94,7 @@ def test_of_what_takes_long_it_says_how_far_it_is_and_of_the_rest_nothing(
     Ledger(state / "ledger.jsonl").append([READ] * 12)
     log = tmp_path / "audit.log"
     log.write_text("{}\n" * 3)
+    monkeypatch.setattr(progress, "_PATIENCE", 600.0)  # so that it is quick on any machine
     _, quickly, nothing = run(capsys, "--at", "2026-12-01", "--audit", log, *form)
     monkeypatch.setattr(progress, "_PATIENCE", 0.0)
     monkeypatch.setitem(progress._PAUSE, False, 0.0)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import asyncssh
@@ -46,18 +45,13 @@ def pinned(host_key: str) -> dict[str, Any]:
     }
 
 
-@asynccontextmanager
-async def vantage(
-    address: Address, host_key: str, certificate: Certificate
-) -> AsyncIterator[asyncssh.SSHClientConnection]:
+async def vantage(address: Address, host_key: str, certificate: Certificate) -> asyncssh.SSHClientConnection:
     """A connection to a host that we look from; DeviceError when it cannot be used."""
     options = pinned(host_key) | {"username": VANTAGE_PRINCIPAL, "client_keys": certificate.client_keys}
     try:
-        connection = await asyncssh.connect(str(address), **options)
+        return await asyncssh.connect(str(address), **options)
     except (OSError, asyncssh.Error, TimeoutError) as error:
         raise DeviceError(f"vantage point {address}: cannot be used: {type(error).__name__}") from None
-    async with connection:
-        yield connection
 
 
 async def try_login(
@@ -140,6 +134,7 @@ async def takes_connection(
             finally:
                 writer.close()
     except asyncssh.ChannelOpenError as error:
-        return "refused" if error.code == asyncssh.OPEN_CONNECT_FAILED else "not probed"
+        failed_there = error.code == asyncssh.OPEN_CONNECT_FAILED and not tunnel.is_closed()
+        return "refused" if failed_there else "not probed"
     except (TimeoutError, OSError, asyncssh.Error):
-        return "no answer"
+        return "not probed" if tunnel.is_closed() else "no answer"

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, cast
 import msgspec
 
 from obet.access.policy import ManagementPolicy
+from obet.devices.snmp_setup import SnmpSetup
 from obet.model import CustomerAccess, Device
 from obet.secret import Secret
 from obet.vault.device_secrets import Login
@@ -96,6 +97,11 @@ class NetworkDriver(Driver, Protocol):
 
     def preview(self, change: Change) -> str:
         """What the change would do, as a diff of the device's own lines; empty for nothing. Changes nothing."""
+        ...
+
+    @property
+    def snmp(self) -> SnmpSetup:
+        """Its SNMP agent, over the same connection."""
         ...
 
     def accounts(self) -> Mapping[str, Rights]:

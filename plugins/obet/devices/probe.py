@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import asyncssh
 import msgspec
 
 from obet.devices.api_login import try_api_login
-from obet.devices.connection import Answer, takes_connection, try_login, vantage
-from obet.devices.identity import Certificate
+from obet.devices.connection import Answer, takes_connection, try_login
 from obet.errors import DeviceError
 from obet.model import Address, Device, Estate, ExecutionNode, ManagementService, VantagePoint
 
@@ -30,21 +29,33 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.source} to {self.address} port {self.port} {self.expected}: {self.seen}"
 
 
-async def probe(estate: Estate, device: Device, login: dict[str, Any], looking: Certificate) -> list[Probe]:
+class Points(Protocol):
+    """The hosts that we look from, and how many logins, and connections without one, may go on at once."""
+
+    logins: asyncio.Semaphore
+    knocks: asyncio.Semaphore
+
+    async def reach(self, address: Address, host_key: str) -> asyncssh.SSHClientConnection:
+        """A connection to one, which others may use as well; DeviceError when it cannot be used."""
+        ...
+
+
+async def probe(estate: Estate, device: Device, login: dict[str, Any], points: Points) -> list[Probe]:
     """All probes of a device, at once. `login` is for the nodes; outsiders try without, as far as the greeting."""
     settings = estate.settings
-    nodes = (_from_node(name, node, device, login, looking) for name, node in settings.nodes.items())
-    outsiders = (_from_outsider(name, host, device, looking) for name, host in settings.outsiders.items())
+    nodes = (_from_node(name, node, device, login, points) for name, node in settings.nodes.items())
+    outsiders = (_from_outsider(name, host, device, points) for name, host in settings.outsiders.items())
     return [found for group in await asyncio.gather(*nodes, *outsiders) for found in group]
 
 
 async def _from_node(
-    name: str, node: ExecutionNode, device: Device, login: dict[str, Any], looking: Certificate
+    name: str, node: ExecutionNode, device: Device, login: dict[str, Any], points: Points
 ) -> list[Probe]:
     async def attempt(
         tunnel: asyncssh.SSHClientConnection | None, address: Address, service: ManagementService
     ) -> Probe:
-        answer = await _log_in(device, address, service, login, tunnel)
+        async with points.logins:
+            answer = await _log_in(device, address, service, login, tunnel)
         seen = "logged in" if answer.outcome == "accepted" else answer.outcome
         return Probe(
             source=name,
@@ -60,24 +71,25 @@ async def _from_node(
     if node.host_key is None:
         return _not_probed(name, device, node.addresses.both, "gets in", "has no host_key in estate.yml")
     try:
-        async with vantage(node.addresses.first, node.host_key, looking) as tunnel:
-            return await _each_target(device, node.addresses.both, lambda a, p: attempt(tunnel, a, p))
+        tunnel = await points.reach(node.addresses.first, node.host_key)
     except DeviceError as error:
         return _not_probed(name, device, node.addresses.both, "gets in", str(error))
+    return await _each_target(device, node.addresses.both, lambda a, p: attempt(tunnel, a, p))
 
 
-async def _from_outsider(name: str, host: VantagePoint, device: Device, looking: Certificate) -> list[Probe]:
+async def _from_outsider(name: str, host: VantagePoint, device: Device, points: Points) -> list[Probe]:
     async def attempt(tunnel: asyncssh.SSHClientConnection, address: Address, service: ManagementService) -> Probe:
-        seen = await takes_connection(tunnel, address, service)
+        async with points.knocks:
+            seen = await takes_connection(tunnel, address, service)
         passed = None if seen == "not probed" else seen != "open"
         port = service.port
         return Probe(source=name, expected="is refused", address=str(address), port=port, passed=passed, seen=seen)
 
     try:
-        async with vantage(host.addresses.first, host.host_key, looking) as tunnel:
-            return await _each_target(device, host.addresses.both, lambda a, p: attempt(tunnel, a, p))
+        tunnel = await points.reach(host.addresses.first, host.host_key)
     except DeviceError as error:
         return _not_probed(name, device, host.addresses.both, "is refused", str(error))
+    return await _each_target(device, host.addresses.both, lambda a, p: attempt(tunnel, a, p))
 
 
 async def _log_in(

@@ -6,22 +6,28 @@ The proof of the rules shares no code with what renders them, and what they must
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import TypeVar
 
+from obet.devices import fleet
 from obet.devices.connection import try_login, with_certificate, with_password
-from obet.devices.driver import open_driver
+from obet.devices.driver import NetworkDriver, open_driver
 from obet.devices.identity import Certificate
-from obet.devices.probe import Probe, probe
+from obet.devices.probe import Probe
 from obet.errors import LoginRefusedError, ObetError, ProofError, VaultDeniedError, VaultError
+from obet.evidence.looking import Known, passwords
 from obet.evidence.promises import Check
-from obet.model import Customer, Device, Purpose
-from obet.platforms import served
+from obet.model import Customer, Device
+from obet.platforms import served as platforms
 from obet.platforms.linux.proof import counter
 from obet.run import Run
-from obet.vault import account_passwords, names
+from obet.vault import names
 from obet.vault.device_secrets import Login
 from obet.vault.names import READ_ACCOUNT
 from obet.vault.session import Session
+
+Read = TypeVar("Read")
 
 _RULES = "sudo -n /usr/sbin/nft -j list ruleset"
 _SSHD = "sudo -n /usr/sbin/sshd -T"
@@ -36,87 +42,142 @@ async def look(
     run: Run, node: Session | None, pairs: Iterable[tuple[Customer, Device]], step: Callable[[], None]
 ) -> list[Check]:
     """All checks of these devices, all at once. `node` is this node's own login; `step` is told of each device."""
+    told = list(pairs)
+    known = _known(run, node, told)
 
     async def looked(customer: Customer, device: Device) -> list[Check]:
-        found = await _device(run, node, customer, device)
+        try:
+            if device.platform == "linux":
+                found = await _server(run, customer, device)
+            else:
+                found = await _network_device(run, device, known[device.id])
+        except Exception as error:  # noqa: BLE001 - what a driver's library lets through must not end the others' look
+            found = [_not_seen(device, error)]
         step()
         return found
 
-    found = await asyncio.gather(*(looked(customer, device) for customer, device in pairs))
-    return [check for group in found for check in group]
+    served, checks = _served(run, node, told)
+    found = await asyncio.gather(*(looked(customer, device) for customer, device in served))
+    return [*checks, *(check for group in found for check in group)]
 
 
-async def _device(run: Run, node: Session | None, customer: Customer, device: Device) -> list[Check]:
-    if why := device.not_served or ("only observed so far" if device.enforce == "observe" else ""):
-        return [_check(_MATCHES, device, None, why)]
-    try:
-        if device.platform == "linux":
-            return await _server(run, customer, device)
-        if node is None:
-            return [
-                _check(_MATCHES, device, None, f"its password is not read by a run off the record: {run.off_record}")
-            ]
-        return await _network_device(run, node, customer, device)
-    except ObetError as error:
-        if isinstance(error, VaultError) and not isinstance(error, VaultDeniedError):
-            raise  # a Vault that is away says nothing about the device
-        return [_check(_MATCHES, device, False, str(error))]
-    except Exception as error:  # noqa: BLE001 - what a driver's library lets through must not end the other devices' look
-        return [_check(_MATCHES, device, False, f"{device.id}: {type(error).__name__}")]
+def rules(
+    run: Run, node: Session | None, pairs: Iterable[tuple[Customer, Device]], step: Callable[[], None]
+) -> list[Check]:
+    """What the devices' own rules say, proven; nothing is tried on them. Network devices by one Nornir run."""
+    told = list(pairs)
+    known = _known(run, node, told)
+    served, checks = _served(run, node, told)
+    others = [device.id for _, device in served if device.platform != "linux"]
+
+    async def server(customer: Customer, device: Device) -> list[Check]:
+        try:
+            _, settings, listed = await _rules_of_server(run, customer, device)
+            found = [_proven(run, device, listed), _listens(device, settings)]
+        except Exception as error:  # noqa: BLE001 - as above
+            found = [_not_seen(device, error)]
+        step()
+        return found
+
+    async def servers() -> list[list[Check]]:
+        return await asyncio.gather(*(server(*pair) for pair in served if pair[1].platform == "linux"))
+
+    def network_device(device: Device) -> dict[str, list[Check]]:
+        try:
+            _, running = _first_look(device, known[device.id], lambda driver: driver.running())
+            found = [_proven(run, device, running), _clear(run, device, running)]
+        except Exception as error:  # noqa: BLE001 - as above
+            found = [_not_seen(device, error)]
+        return {"checks": found}
+
+    worked = fleet.work(run.estate, others, "rules", network_device) if others else {}
+    groups = [*asyncio.run(servers()), *(outcome.result["checks"] for outcome in worked.values())]
+    return [*checks, *(check for group in groups for check in group)]
+
+
+def _known(run: Run, node: Session | None, pairs: Iterable[tuple[Customer, Device]]) -> Mapping[str, Known]:
+    """Of all network devices at once, before any of them is looked at."""
+    read = [pair for pair in pairs if pair[1].platform != "linux" and not _passed_over(pair[1])]
+    return passwords(run, node, read) if node else {}
+
+
+def _served(
+    run: Run, node: Session | None, pairs: Iterable[tuple[Customer, Device]]
+) -> tuple[list[tuple[Customer, Device]], list[Check]]:
+    """Those that are looked at, and what there is to say of the others."""
+    served, checks = [], []
+    for customer, device in pairs:
+        why = _passed_over(device)
+        if not why and node is None and device.platform != "linux":
+            why = f"its password is not read by a run off the record: {run.off_record}"
+        if why:
+            checks.append(_check(_MATCHES, device, None, why))
+        else:
+            served.append((customer, device))
+    return served, checks
+
+
+def _passed_over(device: Device) -> str:
+    return device.not_served or ("only observed so far" if device.enforce == "observe" else "")
+
+
+def _not_seen(device: Device, error: Exception) -> Check:
+    if isinstance(error, VaultError) and not isinstance(error, VaultDeniedError):
+        raise error  # a Vault that is away says nothing about the device
+    seen = str(error) if isinstance(error, ObetError) else f"{device.id}: {type(error).__name__}"
+    return _check(_MATCHES, device, False, seen)
 
 
 async def _server(run: Run, customer: Customer, device: Device) -> list[Check]:
     """Rules, probes, and the server's own count of what it denied meanwhile."""
-    reading = run.identity.sign(run.session, names.reader(customer.id), [names.read_principal(device.id)])
-    settings = await _ask(device, reading, _SSHD)
-    before = await _ask(device, reading, _RULES)
+    reading, settings, before = await _rules_of_server(run, customer, device)
     probes = await _probes(run, device, with_certificate(READ_ACCOUNT, reading))
     after = await _ask(device, reading, _RULES)
     counts = (counter(before, _TABLE, _COUNTER), counter(after, _TABLE, _COUNTER))
     return [_proven(run, device, before), _listens(device, settings), *_seen(device, probes, *counts)]
 
 
-async def _network_device(run: Run, node: Session, customer: Customer, device: Device) -> list[Check]:
+async def _rules_of_server(run: Run, customer: Customer, device: Device) -> tuple[Certificate, str, str]:
+    reading = run.identity.sign(run.session, names.reader(customer.id), [names.read_principal(device.id)])
+    return reading, await _ask(device, reading, _SSHD), await _ask(device, reading, _RULES)
+
+
+async def _network_device(run: Run, device: Device, known: Known) -> list[Check]:
     """The same, over the platform's driver; a driver works in a thread of its own."""
-    login, running, before = await asyncio.to_thread(_first_look, run, node, customer, device)
+    login, (running, before) = await asyncio.to_thread(_first_look, device, known, _rules_and_count)
     probes = await _probes(run, device, with_password(login))
-    _, after = await asyncio.to_thread(_read, device, login)
-    collectors = [a for host in run.estate.settings.collectors.values() for a in host.addresses.both]
-    clear = "; ".join(f.what for f in served.services(device.platform).prove_services(running, collectors))
-    doors = _check(_LISTENS, device, not clear, clear or "nothing else is open, and nothing is sent in clear")
-    return [_proven(run, device, running), doors, *_seen(device, probes, before, after)]
+    _, (_, after) = await asyncio.to_thread(_look_with, device, login, _rules_and_count)
+    return [_proven(run, device, running), _clear(run, device, running), *_seen(device, probes, before, after)]
 
 
-def _first_look(run: Run, node: Session, customer: Customer, device: Device) -> tuple[Login, str, int | None]:
-    """As a job would: by the technical grant, which the customer's record opens."""
-    job = node.child(
-        names.token_role(run.estate.control_node, Purpose.TECHNICAL), names.grant(Purpose.TECHNICAL, customer.id)
-    )
-    try:
-        run.account.granted(Purpose.TECHNICAL, customer.id, job.token, {device.id: "its rules are proven"})
-        known = account_passwords.read(job, customer.id, device.id, READ_ACCOUNT).known
-    finally:
-        job.close()
+def _first_look(device: Device, known: Known, read: Callable[[NetworkDriver], Read]) -> tuple[Login, Read]:
+    if isinstance(known, VaultDeniedError):
+        raise known
     for password in known[:-1]:  # a rotation that was cut off leaves two that it may take
-        try:
-            login = Login(READ_ACCOUNT, password)
-            return login, *_read(device, login)
-        except LoginRefusedError:
-            continue
+        with suppress(LoginRefusedError):
+            return _look_with(device, Login(READ_ACCOUNT, password), read)
     if not known:
         raise ProofError(f"{device.id}: Vault holds no password of {READ_ACCOUNT} for it: onboarding makes one")
-    login = Login(READ_ACCOUNT, known[-1])
-    return login, *_read(device, login)
+    return _look_with(device, Login(READ_ACCOUNT, known[-1]), read)
 
 
-def _read(device: Device, login: Login) -> tuple[str, int | None]:
+def _look_with(device: Device, login: Login, read: Callable[[NetworkDriver], Read]) -> tuple[Login, Read]:
     with open_driver(device, login) as driver:
-        return driver.running(), driver.denied()
+        return login, read(driver)
+
+
+def _rules_and_count(driver: NetworkDriver) -> tuple[str, int | None]:
+    return driver.running(), driver.denied()
+
+
+def _clear(run: Run, device: Device, running: str) -> Check:
+    collectors = [a for host in run.estate.settings.collectors.values() for a in host.addresses.both]
+    clear = "; ".join(f.what for f in platforms.services(device.platform).prove_services(running, collectors))
+    return _check(_LISTENS, device, not clear, clear or "nothing else is open, and nothing is sent in clear")
 
 
 async def _probes(run: Run, device: Device, login: dict[str, object]) -> list[Probe]:
-    looking = run.identity.sign(run.session, names.VANTAGE, [names.VANTAGE_PRINCIPAL])
-    return await probe(run.estate, device, login, looking)
+    return await asyncio.wrap_future(run.lookout.begin(run.estate, device, login))
 
 
 async def _ask(device: Device, reading: Certificate, command: str) -> str:
@@ -138,7 +199,7 @@ def _proven(run: Run, device: Device, rules: str) -> Check:
     fixed = [*(node.addresses for node in settings.nodes.values()), *([settings.reserve] if settings.reserve else [])]
     nodes = [a for host in device.seen_as or fixed for a in (host.ipv4, host.ipv6) if a]
     others = [a for host in device.co_managers for a in (host.ipv4, host.ipv6) if a]
-    findings = served.proof(device.platform).prove(
+    findings = platforms.proof(device.platform).prove(
         rules, [*nodes, *others], [service.port for service in device.management]
     )
     seen = "; ".join(finding.what for finding in findings) or f"{len(nodes)} addresses of ours, {len(others)} of others"

@@ -21,7 +21,6 @@ from obet.model import Customer, Device, Purpose
 from obet.obligations import Requirement, State
 from obet.run import Run
 from obet.vault import credentials, names
-from obet.vault.desired import accounts_with_password
 from obet.vault.session import Session
 
 
@@ -36,13 +35,7 @@ def verify(
 
     `step` is told of each device that was looked at.
     """
-    wanted = {run.device(device).id for device in devices}
-    pairs = [
-        (customer, device)
-        for customer in run.estate.customers.values()
-        for device in customer.devices.values()
-        if not wanted or device.id in wanted
-    ]
+    pairs = _wanted(run, devices)
     technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
     checks = trail(run, [device.id for _, device in pairs], audit_log)  # first: what is read below is read by this run
     with _as_a_node(run, environment) as node:
@@ -57,6 +50,29 @@ def verify(
         if device.id not in technical:
             step()
     return checks
+
+
+def verify_rules(
+    run: Run,
+    devices: Iterable[str] = (),
+    step: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] = os.environ,
+) -> list[Check]:
+    """What the rules on the devices say and no more: nothing is tried, and Vault is asked nothing about its grants."""
+    technical = {grant.device for grant in run.grants() if grant.purpose is Purpose.TECHNICAL}
+    pairs = [pair for pair in _wanted(run, devices) if pair[1].id in technical]
+    with _as_a_node(run, environment) as node:
+        return fixed_ip.rules(run, node, pairs, step)
+
+
+def _wanted(run: Run, devices: Iterable[str]) -> list[tuple[Customer, Device]]:
+    wanted = {run.device(device).id for device in devices}
+    return [
+        (customer, device)
+        for customer in run.estate.customers.values()
+        for device in customer.devices.values()
+        if not wanted or device.id in wanted
+    ]
 
 
 @contextmanager
@@ -171,9 +187,7 @@ def _recorded(entry: Entry) -> str:
 
 def _kept(session: Session, customer: str, device: Device) -> list[str]:
     kv, ssh = session.settings.kv_mount, session.settings.ssh_mount
-    places = {"its secrets": names.device_secret(customer, device.id)}
-    for account in accounts_with_password(device):
-        places[f"the password of {account}"] = names.account_secret(customer, device.id, account)
+    places = names.secrets_of(customer, device)
     found = [what for what, place in places.items() if session.get(f"{kv}/metadata/{place}") is not None]
     for purpose in Purpose:
         name = names.grant(purpose, customer)

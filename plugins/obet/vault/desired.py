@@ -16,7 +16,7 @@ import msgspec
 
 from obet.defaults import HARD_STOP_DAYS
 from obet.errors import PolicyError
-from obet.model import Address, Device, Estate, Purpose, VaultSettings
+from obet.model import Address, Estate, Purpose, VaultSettings
 from obet.obligations import Grant
 from obet.vault import names
 
@@ -134,11 +134,8 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
         name = names.grant(Purpose(purpose), customer)
         paths = {f"{vault.ssh_mount}/sign/{role}": ["update"] for role in (name, names.reader(customer))}
         for device in devices:
-            secret = names.device_secret(customer, device)
-            paths |= _secret_paths(Purpose(purpose), vault.kv_mount, secret)
-            for account in accounts_with_password(estate.customers[customer].devices[device]):
-                own = names.account_secret(customer, device, account)
-                paths |= _secret_paths(Purpose(purpose), vault.kv_mount, own)
+            for secret in names.secrets_of(customer, estate.customers[customer].devices[device]).values():
+                paths |= _secret_paths(Purpose(purpose), vault.kv_mount, secret)
             paths[f"{vault.kv_mount}/data/{names.lock(customer, device)}"] = ["create", "read", "update"]
             for way in ("encrypt", "decrypt"):  # who works on the device may know what was done on it
                 paths[f"{vault.transit_mount}/{way}/{names.device_key(customer, device)}"] = ["update"]
@@ -150,11 +147,6 @@ def _granted(estate: Estate, granted: list[Grant]) -> Iterable[Resource]:
         yield _ssh_role(estate, names.reader(customer), principals, _sources(estate, customer, devices), {})
         for key in (names.customer_key(customer), *(names.device_key(customer, device) for device in devices)):
             yield Resource("plain", f"{vault.transit_mount}/keys/{key}", _KEY, base=False)
-
-
-def accounts_with_password(device: Device) -> tuple[str, ...]:
-    """Our accounts whose passwords stand in Vault: none where the device takes certificates of minutes."""
-    return () if device.platform == "linux" else (names.ACCOUNT, names.READ_ACCOUNT)
 
 
 # Neither can be made true later: no policy of ours reaches a key's configuration.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obet.model import Purpose
+from obet.model import Device, Purpose
 
 LABEL = "obet-"
 REGISTRAR = "obet-registrar"
@@ -18,6 +18,7 @@ VANTAGE_PRINCIPAL = "vantage"
 # Our accounts on a device: one that works, and one that only looks.
 ACCOUNT = "obet"
 READ_ACCOUNT = "obet-read"
+SNMP_USER = "obet-snmp"
 
 
 def grants(purpose: Purpose) -> str:
@@ -72,6 +73,22 @@ def device_of(path: str) -> str:
 def account_secret(customer: str, device: str, account: str) -> str:
     """Below the device's own: the password of an account of ours, where the device knows no certificates."""
     return f"{device_secret(customer, device)}/accounts/{account}"
+
+
+def snmp_secret(customer: str, device: str) -> str:
+    """Below the device's own: the passphrases by which collectors ask it."""
+    return f"{device_secret(customer, device)}/snmp"
+
+
+def secrets_of(customer: str, device: Device) -> dict[str, str]:
+    """All that stands in Vault of a device, by what it is: below the KV mount's `data/` or `metadata/`."""
+    found = {"its secrets": device_secret(customer, device.id)}
+    if device.platform != "linux":  # which takes certificates of minutes
+        for account in (ACCOUNT, READ_ACCOUNT):
+            found[f"the password of {account}"] = account_secret(customer, device.id, account)
+        # Whether or not a collector asks it now: what was made while one did ends with the rest.
+        found["the passphrases of SNMP"] = snmp_secret(customer, device.id)
+    return found
 
 
 def lock(customer: str, device: str) -> str:

@@ -116,9 +116,7 @@ class Enforcement:
 
     def denied(self) -> int:
         """How many packets the counter `denied` (DROP, RESET) has seen since the last `apply`."""
-        text = self._nft("", "list", "counter", "inet", self.table, "denied")
-        found = re.search(r"packets (\d+)", text)
-        return int(found[1]) if found else 0
+        return self._packets().get("denied", 0)
 
     def forget(self) -> None:
         """The counters begin anew with the next `apply`, as after a boot."""
@@ -128,7 +126,11 @@ class Enforcement:
         """How many packets each counter has seen; none where `apply` was given none."""
         if not self._counters:
             return {}
-        text = self._nft("", "list", "counters", "table", "inet", self.table)
+        return self._packets()
+
+    def _packets(self) -> dict[str, int]:
+        """Of the whole table: for a list of counters alone nft looks through all tables of the namespace."""
+        text = self._nft("", "list", "table", "inet", self.table)
         return {name: int(packets) for name, packets in re.findall(r"counter (\S+) {\s+packets (\d+)", text)}
 
     def _only_mine(self) -> list[str]:

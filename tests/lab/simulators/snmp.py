@@ -2,8 +2,8 @@
 
     Agent(engine, boots, seconds, communities, users, values).answer(datagram) -> datagram or None
 
-Version 3 has USM with HMAC (MD5, SHA-1, SHA-256) and AES-128; what is refused is answered with a report or not at all,
-as RFC 3414 says. Only GET and GETNEXT are answered.
+Version 3 has USM with HMAC (MD5, SHA-1, SHA-256) and AES-128, or AES-256 beside SHA-256; what is refused is answered
+with a report or not at all, as RFC 3414 says. Only GET and GETNEXT are answered.
 """
 
 from __future__ import annotations
@@ -164,7 +164,8 @@ class Agent:
         return hmac.compare_digest(self._sign(blank, user), signature)
 
     def _cipher(self, user: SnmpUser, boots: int, seconds: int, salt: bytes, text: bytes, *, seal: bool) -> bytes:
-        key = localized(DIGESTS[user.auth][0], user.priv_password, self.engine)[:16]
+        length = 32 if user.priv.endswith("256") else 16
+        key = localized(DIGESTS[user.auth][0], user.priv_password, self.engine)[:length]
         vector = boots.to_bytes(4, "big") + seconds.to_bytes(4, "big") + salt
         cipher = Cipher(algorithms.AES(key), CFB(vector))
         return (cipher.encryptor() if seal else cipher.decryptor()).update(text)

@@ -135,6 +135,7 @@ def test_a_device_that_takes_no_certificates_has_its_accounts_passwords_under_it
     (policy,) = (r.body["policy"] for r in found if r.path == f"sys/policies/acl/obet-technical-{CUSTOMER}")
     assert f'path "{DATA}/accounts/obet" ' in policy
     assert f'path "{DATA}/accounts/obet-read" ' in policy
+    assert f'path "{DATA}/snmp" ' in policy
     assert "accounts" not in policies()[f"obet-technical-{CUSTOMER}"]
 
 

@@ -16,6 +16,7 @@ from obet.model import Address, CustomerAccess, Device
 from obet.platforms.ios import driver_accounts as accounts
 from obet.platforms.ios import driver_archive as archive
 from obet.platforms.ios.driver_console import Console, first_line, opened
+from obet.platforms.ios.driver_snmp import Configuration, Snmp
 from obet.platforms.ios.proof import counter
 from obet.platforms.ios.rules import Present, commands, remove, remove_unbound
 from obet.secret import Secret
@@ -46,6 +47,8 @@ class IosDriver:
         self._facts: tuple[int, str, bool] | None = None
         self._denied_before: dict[str, int] = {}
         self._copy = ""
+        configuration = Configuration(self.running, self._startup, self._none_pending, self._save)
+        self.snmp = Snmp(device.id, console, configuration)
 
     def running(self) -> str:
         answer = self._console.ask("show running-config view full")
@@ -190,7 +193,7 @@ class IosDriver:
     def residue(self, ours: tuple[str, ...]) -> tuple[str, ...]:
         running, startup = self.running(), self._startup()
         found = [*archive.names_of_ours(running, ours), *archive.names_of_ours(startup, ours)]
-        return tuple(dict.fromkeys([*found, *self._archived(running, ours)]))
+        return tuple(dict.fromkeys([*found, *self._archived(running, ours), *self.snmp.residue()]))
 
     def _counts(self) -> dict[str, int]:
         """What each list of ours has refused."""

@@ -1,4 +1,4 @@
-"""One session on an IOS device, over NAPALM's connection: commands one after another, and exactly what was answered.
+"""One session on an IOS device, over netmiko's connection: commands one after another, and exactly what was answered.
 
 What does not come back as a terminal of IOS answers is a DeviceError: no echo, another prompt, silence, a flood.
 """
@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import ECONNREFUSED
+from socket import SHUT_RDWR
 from typing import Any
 
 import paramiko
-from napalm.ios import IOSDriver
 from netmiko import NetmikoAuthenticationException, NetmikoTimeoutException
 from netmiko.cisco import CiscoIosSSH
 from paramiko.ssh_exception import NoValidConnectionsError
@@ -47,7 +47,10 @@ _LOG.propagate = False
 
 
 class _Connection(CiscoIosSSH):
-    """Netmiko's, which takes the pinned key alone, and does nothing by itself once it is logged in."""
+    """Netmiko's, as NAPALM's driver makes it, which takes the pinned key alone and does nothing by itself once it is
+    logged in. That driver itself is not used: its merge leaves files with secrets on flash, waits until the change has
+    been taken back and answers as if it had been made, and its import brings in those of all vendors.
+    """
 
     def __init__(self, host_key: paramiko.PKey, **options: Any) -> None:
         self._host_key = host_key
@@ -65,49 +68,48 @@ class _Connection(CiscoIosSSH):
 
     def cleanup(self, command: str = "") -> None: ...
 
+    def paramiko_cleanup(self) -> None:
+        """Paramiko's thread would notice only after a tenth of a second that the connection is closed."""
+        client, self.remote_conn, self.remote_conn_pre = self.remote_conn_pre, None, None
+        if client is not None:
+            if (transport := client.get_transport()) is not None:
+                with suppress(OSError):
+                    transport.sock.shutdown(SHUT_RDWR)
+            client.close()
 
-class _Napalm(IOSDriver):  # type: ignore[misc]
-    """NAPALM's driver for its connection. Its merge is not used: that leaves files with secrets on flash, waits until
-    the change has been taken back and answers as if it had been made, and opens without files no pinned host key.
-    """
 
-    def __init__(self, device: Device, login: Login) -> None:
-        super().__init__(str(device.addresses.first), login.user, login.password.reveal(), timeout=_LOGIN_TIMEOUT)
-        self._kind, self._key = device.host_key.split()[:2]
-        self._port = device.port("ssh")
-
-    def open(self) -> None:
-        kinds = _RSA_KINDS if self._kind == "ssh-rsa" else (self._kind,)
-        self._netmiko_device = self.device = _Connection(
-            paramiko.PKey.from_type_string(self._kind, base64.b64decode(self._key)),
-            device_type="cisco_ios",
-            host=self.hostname,
-            port=self._port,
-            username=self.username,
-            password=self.password,
-            use_keys=False,
-            allow_agent=False,
-            disabled_algorithms={"keys": [kind for kind in (*_KEY_KINDS, *_RSA_KINDS) if kind not in kinds]},
-            conn_timeout=_LOGIN_TIMEOUT,
-            auth_timeout=_LOGIN_TIMEOUT,
-            banner_timeout=_LOGIN_TIMEOUT,
-        )
+def _connected(device: Device, login: Login) -> _Connection:
+    kind, key = device.host_key.split()[:2]
+    kinds = _RSA_KINDS if kind == "ssh-rsa" else (kind,)
+    return _Connection(
+        paramiko.PKey.from_type_string(kind, base64.b64decode(key)),
+        device_type="cisco_ios",
+        host=str(device.addresses.first),
+        port=device.port("ssh"),
+        username=login.user,
+        password=login.password.reveal(),
+        use_keys=False,
+        allow_agent=False,
+        disabled_algorithms={"keys": [other for other in (*_KEY_KINDS, *_RSA_KINDS) if other not in kinds]},
+        conn_timeout=_LOGIN_TIMEOUT,
+        auth_timeout=_LOGIN_TIMEOUT,
+        banner_timeout=_LOGIN_TIMEOUT,
+    )
 
 
 @contextmanager
 def opened(device: Device, login: Login, silence: float = SILENCE) -> Iterator[Console]:
     """Checks the host key before the login is sent; LoginRefusedError when that is refused."""
-    napalm = _Napalm(device, login)
     try:
-        napalm.open()
+        connection = _connected(device, login)
     except Exception as error:  # noqa: BLE001 - paramiko raises whatever its own thread has met
         raise _failed(device.id, login.user, error) from None
     try:
-        console = Console(device.id, napalm.device.remote_conn, silence)
+        console = Console(device.id, connection.remote_conn, silence)
         console.begin()
         yield console
     finally:
-        napalm.close()
+        connection.disconnect()
 
 
 def _failed(device: str, user: str, error: Exception) -> DeviceError:
@@ -274,7 +276,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
 
 def _named(command: str) -> str:
     """A command as a message may show it."""
-    return re.sub(r"\b(secret|password|community|key-hash)\b.*", r"\1 …", command)
+    return re.sub(r"\b(secret|password|community|key-hash|auth|host)\b.*", r"\1 …", command)
 
 
 def _without(said: str, command: str) -> str:

@@ -86,17 +86,16 @@ def render(policy: ManagementPolicy) -> str:
         text += _block(f"{_HEAD[version]} {NAME.format(version)}", entries(policy.sources, policy.ports, version))
     bindings = [_BINDING[version].format(NAME.format(version)) for version in (4, 6)]
     text += [*_SSH, *_block("line vty", [*bindings, _TRANSPORT]), *_SHUT]
-    return _joined(text)
+    return joined(text)
 
 
-def commands(policy: ManagementPolicy, present: Present, *, without_communities: bool = False) -> str:
+def commands(policy: ManagementPolicy, present: Present) -> str:
     """The text to merge into this device; empty when the device shows all of it already.
 
-    With `without_communities` the text names SNMP communities, to take them away: it is secret then. PolicyError for a
-    policy that lets nobody in, or lines that are not all of the device's.
+    PolicyError for a policy that lets nobody in, or lines that are not all of the device's.
     """
     _check(policy)
-    shown = _shown(present.running)
+    shown = sections(present.running)
     _check_lines(present, shown)
     wanted = {version: entries(policy.sources, policy.ports, version) for version in (4, 6)}
     names, text = _lists(wanted, shown, NAME)
@@ -105,9 +104,7 @@ def commands(policy: ManagementPolicy, present: Present, *, without_communities:
     for first, last in present.lines:
         text += _line(first, last, [*bindings, _TRANSPORT], shown)
     text += _doors(shown, present.smart_install)
-    if without_communities:
-        text += _communities(shown)
-    return _joined(text)
+    return joined(text)
 
 
 def remove(present: Present, customers: Sequence[Address] = (), ports: Sequence[int] = (22,)) -> str:
@@ -116,7 +113,7 @@ def remove(present: Present, customers: Sequence[Address] = (), ports: Sequence[
     They are bound to a list of the customer's own sources instead, without our name. If he has none they are bound to
     nothing, as on a device that nobody restricted: the caller decides. SSH's settings and side doors stay as they are.
     """
-    shown = _shown(present.running)
+    shown = sections(present.running)
     _check_lines(present, shown)
     if not customers:
         text = [
@@ -125,20 +122,20 @@ def remove(present: Present, customers: Sequence[Address] = (), ports: Sequence[
             if head.startswith("line vty ") and (bound := [f"no {line}" for line in beneath if _binds_ours(line)])
             for piece in _block(head, bound)
         ]
-        return _joined(text)
+        return joined(text)
     wanted = {version: entries(customers, ports, version) for version in (4, 6)}
     names, text = _lists(wanted, shown, CUSTOMERS_NAME)
     bindings = [_BINDING[version].format(names[version]) for version in (4, 6)]
     for first, last in present.lines:
         text += _line(first, last, bindings, shown)
-    return _joined(text)
+    return joined(text)
 
 
 def remove_unbound(running: str) -> str:
     """The text that takes away lists of ours that nothing on the device names; empty where there is none."""
-    shown = _shown(running)
+    shown = sections(running)
     named = [word for head, beneath in shown for line in (head, *beneath) for word in line.split()]
-    return _joined(
+    return joined(
         [
             f"no {head}"
             for head, _ in shown
@@ -151,7 +148,7 @@ def remove_unbound(running: str) -> str:
 Shown = list[tuple[str, list[str]]]
 
 
-def _shown(running: str) -> Shown:
+def sections(running: str) -> Shown:
     """Commands and what stands beneath them."""
     shown: Shown = []
     for line in _BANNER.sub("", running.replace("\r", "")).split("\n"):
@@ -190,17 +187,17 @@ def _lists(wanted: dict[int, list[str]], shown: Shown, base: str) -> tuple[dict[
             head.split()[-1]
             for head, beneath in shown
             if re.fullmatch(rf"{_HEAD[version]} {re.escape(name)}(?:-\d+)?", head)
-            if [_plain(line) for line in beneath if not _says_nothing(line)] == [_plain(line) for line in lines]
+            if [plain(line) for line in beneath if not _says_nothing(line)] == [plain(line) for line in lines]
         ]
         if same:
             names[version] = same[0]
             continue
-        names[version] = _free(name, shown)
+        names[version] = free(name, shown)
         text += _block(f"{_HEAD[version]} {names[version]}", lines)
     return names, text
 
 
-def _free(name: str, shown: Shown) -> str:
+def free(name: str, shown: Shown) -> str:
     """The first name that nothing on the device has or speaks of."""
     spoken_of = {word for head, beneath in shown for line in (head, *beneath) for word in line.split()}
     number = 2
@@ -214,7 +211,7 @@ def _says_nothing(entry: str) -> bool:
     return "remark" in entry.split()[:2] or entry == "exit"
 
 
-def _plain(entry: str) -> str:
+def plain(entry: str) -> str:
     """An entry without its number, its addresses written as Python writes them."""
     words = re.sub(r"^(?:sequence )?\d+ ", "", entry.lower()).split()
     if words[-2:-1] == ["sequence"]:
@@ -270,24 +267,16 @@ def _doors(shown: Shown, smart_install: bool) -> list[str]:
     return text + _new(["no vstack"] if smart_install else [], shown)
 
 
-def _communities(shown: Shown) -> list[str]:
-    """Communities, and notifications that name one."""
-    text = []
-    for head, _ in shown:
-        if found := re.match(r"snmp-server community (\S+)", head):
-            text.append(f"no snmp-server community {found[1]}")
-        elif head.startswith("snmp-server host ") and " version 3 " not in head:
-            text.append(f"no {head}")
-    return text
-
-
 def _block(head: str, beneath: Iterable[str]) -> list[str]:
     return [head, *(f" {line}" for line in beneath), "exit"]
 
 
-def _joined(text: Sequence[str]) -> str:
-    if bad := [line for line in text if not line.isprintable()]:
+def joined(text: Iterable[str]) -> str:
+    """Lines as they are sent; PolicyError for what no terminal should be sent."""
+    lines = list(text)
+    if bad := [line for line in lines if not line.isprintable()]:
         raise PolicyError(
-            f"the device shows what cannot be sent back to it: {ascii(bad[0])[:60]}; take it away by hand"
+            f"the device shows what cannot be sent back to it: {ascii(' '.join(bad[0].split()[:3]))[:60]}; take it "
+            "away by hand"
         )
-    return "".join(f"{line}\n" for line in text)
+    return "".join(f"{line}\n" for line in lines)

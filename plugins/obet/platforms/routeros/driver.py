@@ -20,6 +20,7 @@ from obet.platforms.routeros import standing
 from obet.platforms.routeros.driver_accounts import Accounts
 from obet.platforms.routeros.driver_api import PATIENCE, Api
 from obet.platforms.routeros.driver_files import Files
+from obet.platforms.routeros.driver_snmp import Snmp
 from obet.platforms.routeros.driver_timer import Timer, Timers, check_run
 from obet.platforms.routeros.export import parse
 from obet.platforms.routeros.undo import REMOVAL, undo
@@ -49,6 +50,7 @@ class RouterosDriver:
         self._device, self._login, self._api, self._opened, self._patience = device, login, api, opened, patience
         self._files, self._timers = Files(device.id, api), Timers(device.id, api)
         self._accounts = Accounts(device.id, login.user, api, self._files)
+        self.snmp = Snmp(device.id, api)
         self._shell: Shell | None = None
         self._left: tuple[str, ...] | None = None
 
@@ -209,6 +211,7 @@ class RouterosDriver:
             found = standing.residue(self.running())
         found += [f"scheduler entry of run {timer.run}" for timer in self._timers.all()]
         found += [f"file {printable(name)}" for name in self._files.ours()]
+        found += self.snmp.residue()
         return (*found, *self._accounts.residue(accounts))
 
     def _check_the_way(self) -> None:

@@ -33,12 +33,11 @@ _SIDE_DOORS = (
     "/tool romon set enabled=no",
     "/ip neighbor discovery-settings set discover-interface-list=none",
 )
-_SNMP_STAGE = ("/snmp community set [find where security=none] disabled=yes", "/snmp set trap-version=3")
 _MOST_PORTS = 15  # that one rule can name
 
 
-def render(policy: ManagementPolicy, *, snmp_communities_off: bool = False) -> str:
-    """The file for `/import`. SNMPv1 and v2c go off when told so: after SNMPv3 was shown to answer.
+def render(policy: ManagementPolicy) -> str:
+    """The file for `/import`.
 
     PolicyError for a policy without a source or port, or with the port of a service that does not encrypt.
     """
@@ -55,7 +54,6 @@ def render(policy: ManagementPolicy, *, snmp_communities_off: bool = False) -> s
         *_services(policy),
         "/ip ssh set strong-crypto=yes forwarding-enabled=no",
         *_SIDE_DOORS,
-        *(_SNMP_STAGE if snmp_communities_off else ()),
     ]
     return "\n".join(lines) + "\n"
 

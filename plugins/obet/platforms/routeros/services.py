@@ -6,7 +6,7 @@ What is left out is as RouterOS 7 is delivered: nearly everything on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from obet.access.finding import Finding
@@ -50,7 +50,8 @@ _ITEMS = (
     ("ip smb shares", "SMB hands out files"),
 )
 _COMMUNITY = "snmp community"
-_DELIVERED_COMMUNITY = {"security": "none", "encryption-protocol": "DES", "disabled": "no"}
+_DELIVERED_COMMUNITY = {"security": "none", "encryption-protocol": "DES", "disabled": "no", "addresses": "::/0"}
+_DELIVERED_COMMUNITY |= {"authentication-protocol": "MD5"}
 _SENT_IN_CLEAR = re.compile(r"mode\s*=\s*\"?(?:t?ftp|http)\b|\b(?:t?ftp|http)://", re.IGNORECASE)
 _SENT_ENCRYPTED = re.compile(r"mode\s*=\s*\"?(?:https|sftp)\b|\b(?:https|sftp)://", re.IGNORECASE)
 _FETCH = re.compile(r"\bfetch\b", re.IGNORECASE)
@@ -150,20 +151,31 @@ def _snmp(export: Export, collectors: frozenset[_Address]) -> Iterator[str]:
     ]
     # Their names are passwords of a kind: numbers stand for them, and 0 for the one that is delivered.
     for number, community in enumerate([delivered, *added]):
-        if community["disabled"] == "yes":
-            continue
-        if community["security"] == "none":
-            yield f"/{_COMMUNITY} {number}: answers SNMPv1 and v2c, in clear text"
-        elif community["security"] != "private":
-            yield f"/{_COMMUNITY} {number}: SNMPv3 without encryption"
-        elif community["encryption-protocol"] == "DES":
-            yield f"/{_COMMUNITY} {number}: SNMPv3 encrypted by DES"
+        if community["disabled"] != "yes":
+            yield from (f"/{_COMMUNITY} {number}: {what}" for what in _community(community, collectors))
     targets = export.setting("snmp", "trap-target", "")
     if targets:
         if export.setting("snmp", "trap-version", "1") != "3":
             yield f"/snmp trap-version: traps go to {printable(targets)} in clear text"
         for target in targets.split(","):
             yield from _stranger("/snmp trap-target", "traps", target, collectors)
+
+
+def _community(settings: Mapping[str, str], collectors: frozenset[_Address]) -> Iterator[str]:
+    """An empty list of addresses takes everybody, as `::/0` does."""
+    if settings["security"] == "none":
+        yield "answers SNMPv1 and v2c, in clear text"
+    elif settings["security"] != "private":
+        yield "SNMPv3 without encryption"
+    elif settings["encryption-protocol"] == "DES":
+        yield "SNMPv3 encrypted by DES"
+    elif settings["authentication-protocol"] == "MD5":
+        yield "SNMPv3 signed by MD5"
+    else:
+        hosts = {str(ip_network(address)) for address in collectors} | {str(address) for address in collectors}
+        for network in settings["addresses"].split(","):
+            if network not in hosts:
+                yield f"SNMPv3 answers {printable(network) or 'everybody'}, which is no collector of ours"
 
 
 def _logs(export: Export, collectors: frozenset[_Address]) -> Iterator[str]:

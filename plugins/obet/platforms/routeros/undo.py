@@ -26,7 +26,6 @@ SETTINGS = (
     ("tool bandwidth-server", "enabled", "yes"),
     ("tool romon", "enabled", "no"),
     ("ip neighbor discovery-settings", "discover-interface-list", "static"),
-    ("snmp", "trap-version", "1"),
 )
 
 # Takes away what the rules made, and what says our name. The filter last: while any of it is there, all is done again.
@@ -60,7 +59,6 @@ def undo(running: str) -> str:
         *_filter(export, "ipv6 firewall filter"),
         *_services(export),
         *(_set(path, "", [(name, export.written(path, name) or was)]) for path, name, was in SETTINGS),
-        *_communities(export),
     ]
     return "\n".join(lines) + "\n"
 
@@ -105,17 +103,6 @@ def _services(export: Export) -> Iterator[str]:
         if name in _TLS:
             values.append(("tls-version", export.written(path, "tls-version", name) or "any"))
         yield _set(path, name, values)
-
-
-def _communities(export: Export) -> Iterator[str]:
-    """Whether each community of SNMPv1 and v2c was on. Their names are secrets: their order stands for them."""
-    path = "snmp community"
-    added = [entry for entry in export.entries(path) if entry.verb == "add"]
-    delivered = {name: export.setting(path, name, was) for name, was in (("security", "none"), ("disabled", "no"))}
-    in_clear = [delivered["disabled"]] if delivered["security"] == "none" else []
-    in_clear += [entry.get("disabled", "no") for entry in added if entry.get("security", "none") == "none"]
-    for place, off in enumerate(in_clear):
-        yield _set(path, f"[:pick [/{path} find where security=none] {place}]", [("disabled", off)])
 
 
 def _set(path: str, selector: str, values: list[tuple[str, str]]) -> str:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lab.simulators.enforcement import RESET
+from lab.simulators.enforcement import DROP, RESET
 
 NAMED_PORTS = {
     7: "echo", 9: "discard", 13: "daytime", 19: "chargen", 20: "ftp-data", 21: "ftp", 23: "telnet", 25: "smtp",
@@ -226,7 +226,7 @@ class AccessList:
         return [f"{word}{number} {entry.text}" for number, entry in self.entries.items()]
 
     def permits(self, source: str) -> bool:
-        """Whether a packet from this IPv4 address, to anywhere, would be let in; as for `nft`, empty lets all in."""
+        """Whether a packet from this address, to anywhere, would be let in; as for `nft`, empty lets all in."""
         for entry in self.entries.values():
             if entry.action != "remark" and _covers(entry.source.address, source):
                 return entry.action == "permit"
@@ -245,6 +245,8 @@ class AccessList:
 def _covers(address: str, source: str) -> bool:
     if address == EVERYWHERE:
         return True
+    if ":" in source:
+        return ipaddress.IPv6Address(source) in ipaddress.IPv6Network(address.removeprefix("host "))
     base, _, wildcard = address.removeprefix("host ").partition(" ")
     try:
         bits = int(ipaddress.IPv4Address(wildcard or 0))
@@ -271,7 +273,8 @@ def _nft(entry: AccessEntry, mode: str, counter: str = "") -> str:
         parts.append("tcp flags & (ack | rst) != 0")
     if entry.action == "permit":
         return " ".join([*parts, "return"])
-    return " ".join([*parts, *([f"counter name {counter}"] if counter else []), RESET])
+    refusal = RESET if entry.protocol in ("", "tcp", "ip", "ipv6") else DROP
+    return " ".join([*parts, *([f"counter name {counter}"] if counter else []), refusal])
 
 
 def counters(family: str, name: str, access_list: AccessList) -> dict[int, str]:

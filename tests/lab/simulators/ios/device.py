@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 MODULUS = 2048
 LATIN = "latin-1"
+
+
+@lru_cache(maxsize=8)
+def _parsed(private: bytes) -> asyncssh.SSHKey:
+    """A host key; the check of its primes takes a twentieth of a second, and each change of a configuration asks."""
+    return asyncssh.import_private_key(private)
 
 
 class Simulated(Device):
@@ -223,15 +230,15 @@ class Simulated(Device):
         """The host key; under the fault HOST_KEY a fresh one, like an impostor's."""
         if self.faults.active(FaultKind.HOST_KEY):
             return asyncssh.generate_private_key("ssh-rsa", key_size=MODULUS)
-        return asyncssh.read_private_key(self._key_file)
+        return _parsed(self._key_file.read_bytes())
 
     def public_key(self) -> str:
         """The public host key as OpenSSH writes it; empty without one."""
-        return asyncssh.read_private_key(self._key_file).export_public_key().decode().strip() if self.has_key else ""
+        return _parsed(self._key_file.read_bytes()).export_public_key().decode().strip() if self.has_key else ""
 
     def key_data(self) -> str:
         """The public host key in hexadecimal digits."""
-        return asyncssh.read_private_key(self._key_file).export_public_key("pkcs8-der").hex().upper()
+        return _parsed(self._key_file.read_bytes()).export_public_key("pkcs8-der").hex().upper()
 
     def algorithms(self) -> dict[str, tuple[str, ...]]:
         """What the SSH server offers now."""

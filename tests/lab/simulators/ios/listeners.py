@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
+from lab.simulators import datagrams
 from lab.simulators.ssh import SshServer
 
 from . import scp, services
@@ -48,15 +47,21 @@ class Listeners:
         self._ssh_options: Any = None
         self._now: Openings | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._following = asyncio.Lock()
 
     async def follow(self) -> None:
         """Open, close and enforce; what is as it was stays untouched, and so do sessions."""
+        async with self._following:
+            await self._follow()
+
+    async def _follow(self) -> None:
         device = self._device
         wanted = services.openings(device.config, device.busy, has_key=device.has_key)
         if wanted == self._now:
             return
         if device.enforcement and (self._now is None or wanted.chains != self._now.chains):
-            device.enforcement.apply(dict(wanted.chains), wanted.counters)
+            # The kernel takes its time: other devices of this process go on meanwhile.
+            await asyncio.to_thread(device.enforcement.apply, dict(wanted.chains), wanted.counters)
         self._now = wanted
         await self._follow_ssh(wanted)
         for port in [port for port in self._tcp if port not in wanted.tcp]:
@@ -86,16 +91,9 @@ class Listeners:
         if self._device.settings.namespace:
             return  # a socket of another namespace is made for TCP only
         for port in wanted - self._udp.keys():
-            self._udp[port] = [await self._datagrams(address, port) for address in self._device.settings.addresses]
-
-    async def _datagrams(self, address: str, port: int) -> asyncio.DatagramTransport:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        place = (address, self._device.port(f"udp {port}", port))
-        answer = self._device.snmp if port == services.SNMP else _nothing
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Datagrams(answer), local_addr=place, family=family
-        )
-        return transport
+            answer = self._device.snmp if port == services.SNMP else _nothing
+            real = self._device.port(f"udp {port}", port)
+            self._udp[port] = await datagrams.opened(self._device.settings.addresses, real, answer)
 
     def algorithms(self) -> dict[str, tuple[str, ...]]:
         """By kind; names that are unknown here are passed over."""
@@ -115,6 +113,10 @@ class Listeners:
 
     async def close(self) -> None:
         """End everything."""
+        async with self._following:
+            await self._close()
+
+    async def _close(self) -> None:
         await self._ssh.close()
         for server in [server for servers in self._tcp.values() for server in servers]:
             server.close()
@@ -237,15 +239,3 @@ def _without_options(received: bytes) -> bytes:
 
 def _nothing(_datagram: bytes, _source: str) -> bytes | None:
     return None
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, answer: Callable[[bytes, str], bytes | None]) -> None:
-        self._answer = answer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.DatagramTransport", transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        if answer := self._answer(data, str(addr[0])):
-            self._transport.sendto(answer, addr)

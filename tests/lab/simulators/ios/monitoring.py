@@ -26,8 +26,10 @@ def user(device: Simulated, words: list[str], *, negated: bool) -> str:
         raise LineError(INCOMPLETE)
     text = " ".join(words[3:])
     auth = re.search(r"\bauth (md5|sha-2 256|sha) (\S+)", text)
-    priv = re.search(r"\bpriv (aes 128) (\S+)", text)
+    priv = re.search(r"\bpriv (aes (?:128|256)) (\S+)", text)
     if words[2] not in ("v1", "v2c", "v3") or ("auth " in text and not auth) or ("priv " in text and not priv):
+        raise LineError(INVALID)
+    if priv and priv[1] == "aes 256" and not (auth and auth[1] == "sha-2 256"):
         raise LineError(INVALID)
     if any(found and len(found[2]) < SHORTEST for found in (auth, priv)):
         raise LineError("% Password must be at least 8 characters")
@@ -42,7 +44,7 @@ def answer(device: Simulated, datagram: bytes, source: str) -> bytes | None:
     """What goes back to whoever asked."""
     kept = device.snmp_users.items()
     users = {name: SnmpUser(*(one[part] for part in ("auth", "auth_password", "priv", "priv_password")))
-             for name, one in kept if _group(device, one["group"])}  # fmt: skip
+             for name, one in kept if _group(device, one["group"], source)}  # fmt: skip
     root = device.config.root
     agent = Agent(
         bytes.fromhex(device.engine_id), device.boots, int(device.uptime), _communities(device, source), users,
@@ -63,5 +65,13 @@ def _communities(device: Simulated, source: str) -> list[str]:
     return allowed
 
 
-def _group(device: Simulated, name: str) -> bool:
-    return any(device.config.root.starting("snmp-server", "group", name, "v3"))
+def _group(device: Simulated, name: str, source: str) -> bool:
+    """Whether there is such a group of version 3, and its list for this source's IP version takes it."""
+    for entry in device.config.root.starting("snmp-server", "group", name, "v3"):
+        bound = re.search(r"\baccess(?: ipv6 (\S+))?(?: (\S+))?$", entry.text)
+        family = "ipv6" if ":" in source else "ip"
+        listed = bound and bound[1 if family == "ipv6" else 2]
+        found = device.config.access_list(family, listed) if listed else None
+        if found is None or found.permits(source):
+            return True
+    return False

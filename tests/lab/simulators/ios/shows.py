@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from . import archive, services
@@ -11,7 +12,6 @@ from .flash import RUNNING, STARTUP, FileError, full_name
 from .tree import LINES
 
 if TYPE_CHECKING:
-    from .access_lists import AccessList
     from .console import Console
 
 VERSION = "17.9.4a"
@@ -245,36 +245,38 @@ async def show_incremental(console: Console, arguments: list[str]) -> str:
 @command("show ip access-lists", "show ip access-lists <name>", "show access-lists", privilege=1)
 async def access_lists(console: Console, arguments: list[str]) -> str:
     """The IPv4 lists."""
-    rows = []
+    rows, seen = [], await _seen(console)
     for kind in ("standard", "extended"):
         for name, section in console.device.config.sections("ip", "access-list", kind):
             if section.access_list and name in (arguments or [name]):
                 rows += [f"{kind.capitalize()} IP access list {name}"]
-                seen = _matches(console, "ip", name, section.access_list)
-                rows += [f"    {n} {counted(e.text, seen.get(n, 0))}" for n, e in section.access_list.entries.items()]
+                counted_as = counters("ip", name, section.access_list)
+                rows += [
+                    f"    {n} {counted(e.text, seen.get(counted_as.get(n, ''), 0))}"
+                    for n, e in section.access_list.entries.items()
+                ]
     return "\n".join(rows)
 
 
 @command("show ipv6 access-list", "show ipv6 access-list <name>", privilege=1)
 async def ipv6_access_lists(console: Console, arguments: list[str]) -> str:
     """The IPv6 lists."""
-    rows = []
+    rows, seen = [], await _seen(console)
     for name, section in console.device.config.sections("ipv6", "access-list"):
         if section.access_list and name in (arguments or [name]):
             rows += [f"IPv6 access list {name}"]
-            seen = _matches(console, "ipv6", name, section.access_list)
+            counted_as = counters("ipv6", name, section.access_list)
             rows += [
-                f"    {counted(entry.text, seen.get(n, 0))} sequence {n}"
+                f"    {counted(entry.text, seen.get(counted_as.get(n, ''), 0))} sequence {n}"
                 for n, entry in section.access_list.entries.items()
             ]
     return "\n".join(rows)
 
 
-def _matches(console: Console, family: str, name: str, access_list: AccessList) -> dict[int, int]:
-    """How many packets each entry has refused, by its number."""
+async def _seen(console: Console) -> dict[str, int]:
+    """How many packets each counter has seen; other devices of the process go on while the kernel is asked."""
     enforcement = console.device.enforcement
-    seen = enforcement.counted() if enforcement else {}
-    return {n: seen.get(counter, 0) for n, counter in counters(family, name, access_list).items()}
+    return await asyncio.to_thread(enforcement.counted) if enforcement else {}
 
 
 @command("show snmp user")

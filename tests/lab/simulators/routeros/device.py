@@ -30,6 +30,7 @@ from .facts import FACTS
 from .files import Files
 from .filter import counters, translated
 from .menus import JOB_POLICY, MENUS, POLICIES
+from .monitoring import Monitoring
 from .requests import Answer, Caller, Request, matching
 from .router import COMMANDS, table
 from .scheduler import Scheduler
@@ -61,7 +62,7 @@ class Simulated(Device):
         self.run_after_boot = ""
         self.ssh = SshServer(self, partial(console.session, self), sftp_factory=self._sftp, allow_scp=True,
                              server_version="ROSSSH")  # fmt: skip
-        self.services = Services(self)
+        self.services, self.monitoring = Services(self), Monitoring(self)
         self._booted, self._next_settling = 0.0, 0.0
         self._dirty: set[str] = set()
         self._depth = 0  # of scripts that run
@@ -124,6 +125,7 @@ class Simulated(Device):
         """As after a boot."""
         self._enforce()
         await self.services.follow()
+        await self.monitoring.follow()
         self.scheduler.booted()
         if self.run_after_boot:
             source, self.run_after_boot = self.run_after_boot, ""
@@ -133,6 +135,7 @@ class Simulated(Device):
     async def close_services(self) -> None:
         """Everything that is connected is cut."""
         await self.services.close()
+        self.monitoring.close()
         await self.ssh.close()
         for session in list(self.sessions):
             session.end()
@@ -210,6 +213,8 @@ class Simulated(Device):
             self._enforce()
         if "ip/service" in changed:
             await self.services.follow()
+        if "snmp" in changed:
+            await self.monitoring.follow()
         if changed & {"system/scheduler", "system/device-mode"}:
             self.scheduler.renew()
         self._save()

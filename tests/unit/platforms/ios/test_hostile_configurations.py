@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError, ProofError
+from obet.platforms.ios import snmp
 from obet.platforms.ios.proof import counter, prove
 from obet.platforms.ios.rules import Present, commands, remove, remove_unbound
 from obet.platforms.ios.services import prove_services
@@ -97,7 +98,10 @@ def test_a_spoilt_configuration_is_answered_or_refused(parts: list[tuple[int, in
             assert all(finding.what.isprintable() for finding in look())
     present = Present(running=text, lines=((0, 4),), ssh=text)
     for write in (
-        lambda: commands(POLICY, present, without_communities=True),
+        lambda: commands(POLICY, present),
+        lambda: snmp.setup(text, SOURCES),
+        lambda: snmp.without_communities(text),
+        lambda: snmp.removal(text, "obet-snmp", there=True) + snmp.unbound(text),
         lambda: remove(present, SOURCES),
         lambda: remove_unbound(text),
     ):

@@ -233,21 +233,6 @@ def test_a_device_that_offers_none_of_today_is_not_asked_for_them() -> None:
     assert "algorithm" not in commands(policy(), present(FRESH))
 
 
-SNMP = """\
-snmp-server community Canary-1 RO 10
-snmp-server host 192.0.2.9 version 2c Canary-1
-snmp-server host 192.0.2.9 version 3 priv watcher
-"""
-
-
-def test_communities_go_only_when_told_so() -> None:
-    assert "snmp" not in commands(policy(), present(SNMP + FRESH))
-    text = commands(policy(), present(SNMP + FRESH), without_communities=True)
-    assert "no snmp-server community Canary-1\n" in text
-    assert "no snmp-server host 192.0.2.9 version 2c Canary-1\n" in text
-    assert "version 3" not in text
-
-
 def test_what_is_not_ours_is_not_touched() -> None:
     foreign = """\
 ip access-list extended WATCH

@@ -133,14 +133,6 @@ def test_side_doors_are_shut_and_ssh_takes_only_strong_algorithms() -> None:
     }
 
 
-def test_snmp_communities_stay_until_they_are_told_to_go() -> None:
-    router = Router()
-    router.lists["snmp community"].append({"name": "v3", "security": "private", "disabled": "no"})
-    assert [c["disabled"] for c in loaded(router, render(policy())).lists["snmp community"]] == ["no", "no"]
-    loaded(router, render(policy(), snmp_communities_off=True))
-    assert [c["disabled"] for c in router.lists["snmp community"]] == ["yes", "no"]
-
-
 # Rules of others: what a router has of its own, before, after and around ours.
 PLACES = st.sampled_from(["input", "forward", "obet-management"])
 FOREIGN = st.lists(
@@ -162,16 +154,6 @@ FOREIGN = st.lists(
 SOURCES = st.lists(st.sampled_from(["198.51.100.11", "198.51.100.12", "2001:db8:51::11"]), min_size=1, unique=True)
 POLICIES = st.builds(policy, SOURCES, st.sampled_from([(22,), (22, 8729)]))
 EVERYBODY = [*ips(*OURS), *STRANGERS]
-
-
-COMMUNITIES = st.lists(
-    st.builds(
-        lambda security, off: {"name": "s3cret", "security": security, "disabled": off},
-        st.sampled_from(["none", "private"]),
-        st.sampled_from(["yes", "no"]),
-    ),
-    max_size=3,
-)
 
 
 def router_with(foreign: Sequence[dict[str, str]]) -> Router:
@@ -241,7 +223,6 @@ def test_the_undo_brings_back_exactly_what_was_wherever_the_import_was_cut_off(
     data: st.DataObject,
 ) -> None:
     router = router_with(foreign)
-    router.lists["snmp community"] += data.draw(COMMUNITIES)
     if data.draw(st.booleans()):
         loaded(router, render(first))
         for path in FILTERS:  # somebody moved our jump
@@ -249,14 +230,12 @@ def test_the_undo_brings_back_exactly_what_was_wherever_the_import_was_cut_off(
             items.insert(data.draw(st.integers(0, len(items) - 1)), items.pop(0))
     before = deepcopy(router)
     text = undo(router.export(verbose=verbose))
-    assert "s3cret" not in text
-    for number, _ in enumerate(router.load(render(second, snmp_communities_off=True))):
+    for number, _ in enumerate(router.load(render(second))):
         if number == stop:
             break
     for _ in range(data.draw(st.integers(1, 2))):
         loaded(router, text)
     assert router.settings == before.settings
-    assert router.lists["snmp community"] == before.lists["snmp community"]
     for path in FILTERS:
         for chain in ("input", "forward", "obet-management"):
             assert chain_of(router, path, chain) == chain_of(before, path, chain)

@@ -65,7 +65,10 @@ DOORS = {
 }
 ACTION = "/system logging action\nset 3 remote={}\n/system logging\nadd action=remote topics=info"
 TRAPS = "/snmp\nset enabled=yes trap-target={} trap-version={}\n"
-V3 = "/snmp community\nset [ find default=yes ] disabled=yes\nadd name=v3 security={} encryption-protocol={}"
+V3 = (
+    "/snmp community\nset [ find default=yes ] disabled=yes\n"
+    "add name=v3 security={} encryption-protocol={} authentication-protocol=SHA1 addresses=198.51.100.20/32"
+)
 TUNNEL = "/interface wireguard\nadd name=wg\n/ip route\nadd dst-address=198.51.100.20/32 gateway={}\n"
 SENT = {
     "logs": (ACTION.format("198.51.100.20"), "logs to 198.51.100.20 in clear text"),
@@ -87,6 +90,15 @@ SENT = {
     "SNMP of one's own": ("/snmp\nset enabled=yes\n/snmp community\nadd name=x", "community 1: answers SNMPv1"),
     "SNMPv3 without encryption": ("/snmp\nset enabled=yes\n" + V3.format("authorized", "AES"), "without encryption"),
     "SNMPv3 by DES": ("/snmp\nset enabled=yes\n" + V3.format("private", "DES"), "DES"),
+    "SNMPv3 signed by MD5": ("/snmp\nset enabled=yes\n" + V3.format("private", "AES").replace("SHA1", "MD5"), "MD5"),
+    "SNMPv3 for everybody": (
+        "/snmp\nset enabled=yes\n" + V3.format("private", "AES").replace(" addresses=198.51.100.20/32", ""),
+        "community 1: SNMPv3 answers ::/0, which is no collector",
+    ),
+    "SNMPv3 for a stranger too": (
+        "/snmp\nset enabled=yes\n" + V3.format("private", "AES") + ",203.0.113.5/32",
+        "SNMPv3 answers 203.0.113.5/32",
+    ),
     "traps": (TRAPS.format("198.51.100.20", "2"), "traps go to 198.51.100.20 in clear text"),
     "traps to a stranger": (TRAPS.format("198.51.100.20,203.0.113.5", "3"), "traps to 203.0.113.5, which is no"),
     "flows": ("/ip traffic-flow\nset enabled=yes\n/ip traffic-flow target\nadd dst-address=198.51.100.20", "flows"),

@@ -1,0 +1,1 @@
+"""How fast Obet is, beside what people use today: `scripts/bench --help`, README.md."""
