@@ -12,6 +12,8 @@ from ipaddress import IPv4Address, IPv6Address
 Interval = tuple[int, int]
 Intervals = tuple[Interval, ...]
 
+_MANY = 256
+
 EVERYONE: dict[int, Intervals] = {4: ((0, 2**32 - 1),), 6: ((0, 2**128 - 1),)}
 """All addresses of IPv4, of IPv6."""
 
@@ -100,3 +102,19 @@ def name_of(interval: Interval, version: int) -> str:
     kind = IPv4Address if version == 4 else IPv6Address
     low, high = (str(kind(end)) for end in interval)
     return low if low == high else f"{low}-{high}"
+
+
+def wildcard(address: int, mask: int) -> tuple[Intervals, Intervals]:
+    """What an IPv4 address and its wildcard match, surely and possibly: a set bit matches anything, wherever it stands.
+
+    More than 256 intervals are taken as the one that holds them all.
+    """
+    run = ((mask + 1) & ~mask) - 1  # the bits at the end, which make one interval
+    base, bits = address & ~mask, [1 << bit for bit in range(32) if mask & ~run & 1 << bit]
+    if 1 << len(bits) > _MANY:
+        return (), ((base, base | mask),)
+    starts = [base]
+    for bit in bits:
+        starts += [start | bit for start in starts]
+    found = union((start, start | run) for start in starts)
+    return found, found

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from obet.access.intervals import EVERYONE, Interval, Intervals, Region, both, minus, name_of, union
+from obet.access.intervals import EVERYONE, Interval, Intervals, both, minus, name_of, union, wildcard
 
 NUMBERS = st.integers(0, 40)
 DRAWN = st.lists(st.tuples(NUMBERS, NUMBERS).map(lambda ends: (min(ends), max(ends))), max_size=6)
@@ -36,17 +36,6 @@ def test_difference_and_section_are_those_of_sets(first: Intervals, second: Inte
     assert apart(both(first, second))
 
 
-@given(drawn=DRAWN.map(union), taken=st.lists(DRAWN.map(union), max_size=3), low=NUMBERS, length=NUMBERS)
-def test_a_region_is_left_with_what_was_not_removed(
-    drawn: Intervals, taken: list[Intervals], low: int, length: int
-) -> None:
-    region = Region(drawn)
-    for part in taken:
-        region.remove(part)
-    left = members(drawn) - {n for part in taken for n in members(part)}
-    assert members(region.within(low, low + length)) == left & set(range(low, low + length + 1))
-
-
 def test_an_interval_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(ValueError, match="ends before"):
         union([(1, 2), (4, 3)])
@@ -63,3 +52,19 @@ def test_an_interval_that_ends_before_it_starts_is_refused() -> None:
 )
 def test_an_interval_is_named_as_people_write_it(interval: Interval, version: int, text: str) -> None:
     assert name_of(interval, version) == text
+
+
+@given(address=st.integers(0, 2**32 - 1), mask=st.integers(0, 2**32 - 1), others=st.lists(st.integers(0, 2**32 - 1)))
+def test_a_wildcard_matches_what_is_the_same_but_for_its_bits(address: int, mask: int, others: list[int]) -> None:
+    surely, possibly = wildcard(address, mask)
+    for one in (address, address ^ mask, *(address ^ other & mask for other in others), *others):
+        matches = (one ^ address) & ~mask == 0
+        assert not matches or any(low <= one <= high for low, high in possibly)
+        assert matches or not any(low <= one <= high for low, high in surely)
+    assert surely in ((), possibly)
+
+
+def test_a_wildcard_of_few_holes_is_known_exactly_and_one_of_many_is_not() -> None:
+    assert wildcard(0x0A000000, 0x000000FF) == (((0x0A000000, 0x0A0000FF),),) * 2
+    assert members(wildcard(0, 0b101)[0]) == {0, 1, 4, 5}
+    assert wildcard(0, 0x55555555) == ((), ((0, 0x55555555),))

@@ -11,14 +11,14 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 import msgspec
 
-from obet.access.intervals import EVERYONE, Interval, Intervals, Region, both, union
+from obet.access.first_match import Admitted, Rule, everybody, first_match
+from obet.access.intervals import EVERYONE, Intervals, both, union, wildcard
 from obet.platforms.ios.configuration import Configuration
 
 _NUMBERED = re.compile(r"access-list ([0-9]{1,4}) (.+)")
 _NAMED = re.compile(r"(ip|ipv6) access-list (?:(standard|extended) )?(\S+)")
 _PREFIX = re.compile(r"(?:sequence )?([0-9]{1,10}) (?=\S)")
 _DIGITS = re.compile(r"[0-9]{1,5}")
-_MANY = 256  # intervals of one wildcard: more are taken as the one that holds them all
 _NUMBER = {"tcp": 6, "udp": 17}
 # Protocols that are neither. Headers that may stand before them in IPv6 are not among these.
 _OTHER = {"ahp", "icmp", "igmp", "gre", "esp", "eigrp", "ospf", "pim", "ipinip", "nos", "pcp", "sctp"}
@@ -93,18 +93,6 @@ class AccessList(msgspec.Struct, frozen=True):
         return 6 if self.kind == "ipv6" else 4
 
 
-class Admitted(msgspec.Struct, frozen=True):
-    """Who is let in surely, who possibly, and by what: intervals beside what lets them in."""
-
-    surely: Intervals
-    possibly: Intervals
-    by: tuple[tuple[str, Intervals], ...] = ()
-
-
-def everybody(version: int, why: str) -> Admitted:
-    return Admitted(EVERYONE[version], EVERYONE[version], ((why, EVERYONE[version]),))
-
-
 Lists = Mapping[tuple[int, str], AccessList]
 
 
@@ -172,21 +160,11 @@ def admitted(lists: Lists, name: str, version: int, service: Service) -> Admitte
 
 
 def _judge(found: AccessList, entries: tuple[Entry, ...], service: Service) -> Admitted:
-    undenied, undecided = Region(EVERYONE[found.version]), Region(EVERYONE[found.version])
-    surely: list[Interval] = []
-    by: list[tuple[str, Intervals]] = []
+    rules = []
     for entry in entries:
         sure, possible = _matches(found, entry, service)
-        if entry.verdict == "permit":
-            surely += [part for interval in sure for part in undenied.within(*interval)]
-        else:
-            undenied.remove(possible)
-        if entry.verdict != "deny":
-            parts = tuple(part for interval in possible for part in undecided.within(*interval))
-            if parts:
-                by.append((f"access list {found.name}, `{entry.text}`", parts))
-        undecided.remove(sure)
-    return Admitted(union(surely), union(part for _, parts in by for part in parts), tuple(by))
+        rules.append(Rule(f"access list {found.name}, `{entry.text}`", entry.verdict, sure, possible))
+    return first_match(found.version, rules)
 
 
 def _matches(found: AccessList, entry: Entry, service: Service) -> tuple[Intervals, Intervals]:
@@ -248,7 +226,7 @@ def _source(words: list[str], version: int) -> tuple[Intervals, Intervals]:
             address = int((IPv4Address if version == 4 else IPv6Address)(words.pop(0)))
             found: Intervals = ((address, address),)
         elif version == 4:
-            return _wildcard(int(IPv4Address(word)), int(IPv4Address(words.pop(0))))
+            return wildcard(int(IPv4Address(word)), int(IPv4Address(words.pop(0))))
         else:
             network = IPv6Network(word, strict=False)
             found = ((int(network.network_address), int(network.broadcast_address)),)
@@ -266,19 +244,6 @@ def _standard(words: list[str]) -> tuple[Intervals, Intervals]:
     except ValueError:
         words.insert(1, "0.0.0.0")  # noqa: S104 (a wildcard without a bit: this host)
     return _source(words, 4)
-
-
-def _wildcard(address: int, wildcard: int) -> tuple[Intervals, Intervals]:
-    """A set bit of a wildcard matches anything, wherever it stands."""
-    run = ((wildcard + 1) & ~wildcard) - 1  # the bits at the end, which make one interval
-    base, bits = address & ~wildcard, [1 << bit for bit in range(32) if wildcard & ~run & 1 << bit]
-    if 1 << len(bits) > _MANY:
-        return _NOBODY, ((base, base | wildcard),)
-    starts = [base]
-    for bit in bits:
-        starts += [start | bit for start in starts]
-    found = union((start, start | run) for start in starts)
-    return found, found
 
 
 def _port_number(word: str) -> int | None:

@@ -8,29 +8,21 @@ show.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
 
+from obet.access.doors import Door, opened, shut
 from obet.access.finding import Finding
-from obet.access.intervals import Interval, Intervals, both, minus, name_of, union
+from obet.access.first_match import Admitted, everybody, weakest
+from obet.access.intervals import union
 from obet.errors import ProofError, printable
-from obet.platforms.ios.access_lists import Admitted, Lists, Service, access_lists, admitted, everybody
+from obet.platforms.ios.access_lists import Lists, Service, access_lists, admitted
 from obet.platforms.ios.configuration import Command, Configuration, read
 from obet.platforms.ios.side_doors import side_doors
 
 _SSH = 22
-_NAMED_AT_MOST = 10  # entries that a finding is made of, for one door and one family
-
-
-class Door(msgspec.Struct, frozen=True):
-    """One way to the device's management over TCP: its port, and whom it takes in each IP version."""
-
-    name: str
-    port: int
-    takes: dict[int, Admitted]
 
 
 def prove(running: str, allowed: Iterable[IPv4Address | IPv6Address], ports: Iterable[int]) -> list[Finding]:
@@ -48,9 +40,9 @@ def prove(running: str, allowed: Iterable[IPv4Address | IPv6Address], ports: Ite
     for version in (4, 6):
         wanted = union((int(a), int(a)) for a in sources if a.version == version)
         for door in doors:
-            findings += _open(door, version, wanted)
+            findings += opened(door, version, wanted)
             if door.port in wanted_ports:
-                findings += _shut(door, version, wanted)
+                findings += shut(door, version, wanted)
     findings += [
         f"port {port}: nothing takes SSH there, so it takes none of the allowed sources"
         for port in wanted_ports
@@ -74,41 +66,6 @@ def counter(answer: str, name: str) -> int | None:
             matches = re.search(r"\(([0-9]{1,20}) match(?:es)?\)", line)
             refused = int(matches[1]) if matches else 0
     return refused
-
-
-def _open(door: Door, version: int, wanted: Intervals) -> Iterator[str]:
-    """Whom the door takes that it must not, by what lets them in."""
-    admitted_here = door.takes[version]
-    too_many = minus(admitted_here.possibly, wanted)
-    if not too_many:
-        return
-    named = 0
-    for by, intervals in admitted_here.by:
-        parts = _overlap(intervals, too_many)
-        if parts and named < _NAMED_AT_MOST:
-            named += 1
-            more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
-            yield f"port {door.port}: also takes {name_of(parts[0], version)}{more}: {door.name}: {by}"
-    if not named:
-        yield f"port {door.port}: also takes {name_of(too_many[0], version)}: {door.name}"
-
-
-def _overlap(few: Intervals, many: Intervals) -> Intervals:
-    """What is in both, fast where the first are few."""
-    if len(few) > 8:
-        return both(few, many)
-    found: list[Interval] = []
-    for low, high in few:
-        place = bisect_left(many, low, key=lambda interval: interval[1])
-        while place < len(many) and many[place][0] <= high:
-            found.append((max(low, many[place][0]), min(high, many[place][1])))
-            place += 1
-    return tuple(found)
-
-
-def _shut(door: Door, version: int, wanted: Intervals) -> Iterator[str]:
-    for interval in minus(wanted, door.takes[version].surely):
-        yield f"port {door.port}: may refuse {name_of(interval, version)}: {door.name}"
 
 
 def _lines(configuration: Configuration, lists: Lists) -> Iterator[Door]:
@@ -157,22 +114,11 @@ def _access_class(command: Command, word: str, version: int, lists: Lists, port:
     if virtual and not all("vrf-also" in line.split() for line in bound):
         why = f"`{bound[0]}` has no `vrf-also`: whom it takes through a VRF is not known"
         found.append(msgspec.structs.replace(everybody(version, why), surely=()))
-    return _weakest(found)
+    return weakest(found)
 
 
 def _is_plain(line: str, word: str) -> bool:
     return bool(re.fullmatch(rf"{word} \S+ (?:out|in(?: vrf-also)?)", line))
-
-
-def _weakest(found: Sequence[Admitted]) -> Admitted:
-    surely = found[0].surely
-    for one in found[1:]:
-        surely = both(surely, one.surely)
-    return Admitted(
-        surely,
-        union(part for one in found for part in one.possibly),
-        tuple(by for one in found for by in one.by),
-    )
 
 
 # What listens beside the lines: its switch, its port (and what changes that), what binds a list to it in each version.
@@ -225,5 +171,5 @@ def _servers(configuration: Configuration, lists: Lists) -> Iterator[Door]:
             for version, binding in bindings.items():
                 names = [match[1] for _, match in configuration.matching(binding)]
                 found = [admitted(lists, bound, version, Service(one)) for bound in names]
-                takes[version] = _weakest(found or [everybody(version, "no access list of its own is bound")])
+                takes[version] = weakest(found or [everybody(version, "no access list of its own is bound")])
             yield Door(name, one, takes)

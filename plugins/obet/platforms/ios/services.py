@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from obet.access.finding import Finding
+from obet.access.first_match import everybody
 from obet.access.intervals import minus, name_of, union
 from obet.errors import printable
-from obet.platforms.ios.access_lists import Service, access_lists, admitted, everybody
+from obet.platforms.ios.access_lists import Service, access_lists, admitted
 from obet.platforms.ios.configuration import Command, Configuration, read
 
 Collectors = Collection[IPv4Address | IPv6Address]

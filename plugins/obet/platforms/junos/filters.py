@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from obet.access.intervals import EVERYONE, Interval, Intervals, Region, union
+from obet.access.first_match import Admitted, Rule, everybody, first_match
+from obet.access.intervals import union
 from obet.platforms.junos.configuration import ANY, Configuration
 from obet.platforms.junos.groups import Statement
 from obet.platforms.junos.matching import Case, Prefixes, matches, prefix_lists
@@ -22,11 +23,11 @@ _BESIDE = {"count", "log", "syslog", "sample", "forwarding-class", "loss-priorit
 # What a filter may say beside its terms.
 _SAYS_NOTHING = {"interface-specific", "accounting-profile", "enhanced-mode", "instance-shared", "apply-macro"}
 _SAYS_NOTHING |= {"apply-groups", "apply-groups-except", "fast-filter-lookup"}
-_DEEPEST = 8  # filters within filters
+_DEEPEST, _MOST = 8, 10_000  # filters within filters, and terms of all of them
 
 
 class Term(msgspec.Struct):
-    """`verdict` is accept, discard, next, or unknown (may be any); `plain`: nothing but the verdict decides."""
+    """`verdict` is permit, deny, next, or unknown: may be any."""
 
     filter: str
     name: str
@@ -44,21 +45,7 @@ class Term(msgspec.Struct):
         unknown = any(action and action[0] not in _ENDING | _BESIDE | {"next"} for action in self.actions)
         if len(ends) > 1 or unknown:
             return "unknown"
-        if not ends:
-            return "accept"
-        return {"accept": "accept", "next": "next"}.get(ends.pop(), "discard")
-
-
-class Admitted(msgspec.Struct, frozen=True):
-    """Who is let in surely, who possibly, and by what: intervals beside what lets them in."""
-
-    surely: Intervals
-    possibly: Intervals
-    by: tuple[tuple[str, Intervals], ...] = ()
-
-
-def everybody(version: int, why: str) -> Admitted:
-    return Admitted(EVERYONE[version], EVERYONE[version], ((why, EVERYONE[version]),))
+        return {"accept": "permit", "next": "next"}.get(ends.pop() if ends else "accept", "deny")
 
 
 def not_known(version: int, why: str) -> Admitted:
@@ -72,6 +59,7 @@ class Filters:
         self._configuration = configuration
         self._disabled = configuration.has("interfaces", "lo0", "disable")
         self._prefixes: Prefixes = prefix_lists(configuration)
+        self._own: dict[tuple[int, str], list[Term] | str] = {}
         self._chains: dict[tuple[int, tuple[str, ...]], list[Term] | str] = {}
         self._judged: dict[tuple[tuple[str, ...], Case], Admitted] = {}
 
@@ -82,10 +70,13 @@ class Filters:
         bound = self._bound(unit, version)
         if isinstance(bound, Admitted):
             return bound
-        found = self._judge(bound, Case(version, port, protocol))
+        terms = self._chain(bound, version)
+        if isinstance(terms, str):
+            return not_known(version, terms)
+        found = self._judge(bound, terms, Case(version, port, protocol))
         if version == 4:
             return found
-        hidden = self._judge(bound, Case(version, port, protocol, hidden=True))
+        hidden = self._judge(bound, terms, Case(version, port, protocol, hidden=True))
         more = tuple((f"{why}, behind an extension header", whom) for why, whom in hidden.by)
         return Admitted(found.surely, union([*found.possibly, *hidden.possibly]), (*found.by, *more))
 
@@ -106,12 +97,9 @@ class Filters:
             return not_known(version, "a filter and a list of filters are bound")
         return tuple(single or listed) or everybody(version, "no filter is bound, which lets everybody in")
 
-    def _judge(self, names: tuple[str, ...], case: Case) -> Admitted:
+    def _judge(self, names: tuple[str, ...], terms: list[Term], case: Case) -> Admitted:
         if (names, case) not in self._judged:
-            terms = self._chain(names, case.version)
-            self._judged[names, case] = (
-                not_known(case.version, terms) if isinstance(terms, str) else _judge(terms, case, self._prefixes)
-            )
+            self._judged[names, case] = _judge(terms, case, self._prefixes)
         return self._judged[names, case]
 
     def _chain(self, names: tuple[str, ...], version: int) -> list[Term] | str:
@@ -126,6 +114,24 @@ class Filters:
 
     def _add_terms(self, terms: list[Term], name: str, version: int, depth: int) -> str:
         """Why the filter is not known; empty when its terms were added, those of filters within at their place."""
+        if (version, name) not in self._own:
+            self._own[version, name] = self._terms(name, version)
+        found = self._own[version, name]
+        if isinstance(found, str):
+            return found
+        if depth > _DEEPEST or len(terms) > _MOST:
+            return f"filter {name} is within filters too deep: what it lets in is not known"
+        for term in found:
+            if not term.nested:
+                terms.append(term)
+            elif term.conditions or term.actions or len(term.nested) > 1:
+                return f"{term.where}: names a filter and more, which is not understood"
+            elif why := self._add_terms(terms, term.nested[0], version, depth + 1):
+                return why
+        return ""
+
+    def _terms(self, name: str, version: int) -> list[Term] | str:
+        """The filter's own terms, or why they are not known."""
         found: dict[str, Term] = {}
         places = set()
         for place, statement, rest in self._statements(name, version):
@@ -137,17 +143,9 @@ class Filters:
             if rest[0] != "term" or len(rest) < 2:
                 return f"filter {name}: `{rest[0]}` is not understood"
             _add_to(found.setdefault(rest[1], Term(name, rest[1], {}, [], [])), rest[2:])
-        if not found or len(places) > 1 or depth > _DEEPEST:
-            why = "has no term" if not found else "is there twice" if len(places) > 1 else "is within filters too deep"
-            return f"filter {name} {why}: what it lets in is not known"
-        for term in found.values():
-            if not term.nested:
-                terms.append(term)
-            elif term.conditions or term.actions or len(term.nested) > 1:
-                return f"{term.where}: names a filter and more, which is not understood"
-            elif why := self._add_terms(terms, term.nested[0], version, depth + 1):
-                return why
-        return ""
+        if not found or len(places) > 1:
+            return f"filter {name} {'is there twice' if found else 'has no term'}: what it lets in is not known"
+        return list(found.values())
 
     def _statements(self, name: str, version: int) -> Iterator[tuple[str, Statement, tuple[str, ...]]]:
         """Filters of IPv4 may also stand outside of any family."""
@@ -182,21 +180,9 @@ def _add_to(term: Term, rest: tuple[str, ...]) -> None:
 
 
 def _judge(terms: list[Term], case: Case, prefixes: Prefixes) -> Admitted:
-    undenied, undecided = Region(EVERYONE[case.version]), Region(EVERYONE[case.version])
-    surely: list[Interval] = []
-    by: list[tuple[str, Intervals]] = []
+    rules = []
     for term in terms:
-        verdict = term.verdict
-        if verdict == "next":
-            continue
-        sure, possible = matches(term.conditions, case, prefixes)
-        if verdict == "accept":
-            surely += [part for interval in sure for part in undenied.within(*interval)]
-        else:
-            undenied.remove(possible)
-        if verdict != "discard":
-            parts = tuple(part for interval in possible for part in undecided.within(*interval))
-            if parts:
-                by.append((term.where, parts))
-        undecided.remove(sure)
-    return Admitted(union(surely), union(part for _, parts in by for part in parts), tuple(by))
+        if term.verdict != "next":
+            surely, possibly = matches(term.conditions, case, prefixes)
+            rules.append(Rule(term.where, term.verdict, surely, possibly))
+    return first_match(case.version, rules)

@@ -11,20 +11,17 @@ unit (ACX1000 to ACX5000).
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-import msgspec
-
+from obet.access.doors import Door, opened, shut
 from obet.access.finding import Finding
-from obet.access.intervals import Interval, Intervals, both, minus, name_of, union
+from obet.access.intervals import union
 from obet.errors import ProofError, printable
 from obet.platforms.junos.configuration import Configuration, read
-from obet.platforms.junos.filters import Admitted, Filters, units
+from obet.platforms.junos.filters import Filters, units
 from obet.platforms.junos.side_doors import side_doors
 
-_NAMED_AT_MOST = 10  # terms that a finding is made of, for one door and one family
 # What listens for management over an encrypted protocol: its switch, its port, what changes that.
 _SERVERS = (
     ("SSH", ("ssh",), 22),
@@ -38,14 +35,6 @@ _SERVERS = (
 _SSH = {"SSH", "NETCONF over SSH"}
 
 
-class Door(msgspec.Struct, frozen=True):
-    """One way to the device's management over TCP, through one loopback unit."""
-
-    name: str
-    port: int
-    unit: str
-
-
 def prove(running: str, allowed: Iterable[IPv4Address | IPv6Address], ports: Iterable[int]) -> list[Finding]:
     """What contradicts "these ports take these sources and no other, and nothing else is a way in"; empty is the proof.
 
@@ -55,19 +44,15 @@ def prove(running: str, allowed: Iterable[IPv4Address | IPv6Address], ports: Ite
     if not wanted_ports:
         raise ProofError("no port to prove anything about: nothing is proven")
     configuration = read(running)
-    filters = Filters(configuration)
-    listening = list(_listening(configuration))
+    doors = list(_doors(configuration))
     findings = [*configuration.unread, *side_doors(configuration)]
     for version in (4, 6):
         wanted = union((int(a), int(a)) for a in sources if a.version == version)
-        for unit in units(configuration):
-            for name, port in listening:
-                door = Door(name, port, unit)
-                taken = filters.admitted(unit, version, port)
-                findings += _open(door, taken, version, wanted)
-                if port in wanted_ports:
-                    findings += _shut(door, taken, version, wanted)
-    taking_ssh = {port for name, port in listening if name in _SSH}
+        for door in doors:
+            findings += opened(door, version, wanted)
+            if door.port in wanted_ports:
+                findings += shut(door, version, wanted)
+    taking_ssh = {port for name, port in _listening(configuration) if name in _SSH}
     findings += [
         f"port {port}: nothing takes SSH there, so it takes none of the allowed sources"
         for port in wanted_ports
@@ -86,42 +71,18 @@ def counter(answer: str, name: str) -> int | None:
     return sum(found) if found else None
 
 
+def _doors(configuration: Configuration) -> Iterator[Door]:
+    """Each service through each loopback unit."""
+    filters = Filters(configuration)
+    for unit in units(configuration):
+        for name, port in _listening(configuration):
+            takes = {version: filters.admitted(unit, version, port) for version in (4, 6)}
+            yield Door(f"{name} by lo0.{unit}", port, takes)
+
+
 def _listening(configuration: Configuration) -> Iterator[tuple[str, int]]:
     for name, path, usual in _SERVERS:
         if configuration.has("system", "services", *path):
             ports = configuration.values("system", "services", *path, "port")
             for port in ports or [str(usual)]:
                 yield name, int(port) if re.fullmatch(r"[0-9]{1,5}", port) else 0
-
-
-def _open(door: Door, taken: Admitted, version: int, wanted: Intervals) -> Iterator[str]:
-    """Whom the door takes that it must not, by what lets them in."""
-    too_many = minus(taken.possibly, wanted)
-    if not too_many:
-        return
-    named = 0
-    for by, intervals in taken.by:
-        parts = _overlap(intervals, too_many)
-        if parts and named < _NAMED_AT_MOST:
-            named += 1
-            more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
-            whom = f"{name_of(parts[0], version)}{more}"
-            yield f"port {door.port}: also takes {whom}: {door.name} by lo0.{door.unit}: {by}"
-
-
-def _overlap(few: Intervals, many: Intervals) -> Intervals:
-    """What is in both, fast where the first are few."""
-    if len(few) > 8:
-        return both(few, many)
-    found: list[Interval] = []
-    for low, high in few:
-        place = bisect_left(many, low, key=lambda interval: interval[1])
-        while place < len(many) and many[place][0] <= high:
-            found.append((max(low, many[place][0]), min(high, many[place][1])))
-            place += 1
-    return tuple(found)
-
-
-def _shut(door: Door, taken: Admitted, version: int, wanted: Intervals) -> Iterator[str]:
-    for interval in minus(wanted, taken.surely):
-        yield f"port {door.port}: may refuse {name_of(interval, version)}: {door.name} by lo0.{door.unit}"

@@ -82,11 +82,10 @@ def render(policy: ManagementPolicy) -> str:
     return _joined([*(line("set", path) for path in wanted), *shut])
 
 
-def commands(policy: ManagementPolicy, present: Present, *, without_communities: bool = False) -> str:
+def commands(policy: ManagementPolicy, present: Present) -> str:
     """The text to load into this device's candidate; empty when the device shows all of it already.
 
-    With `without_communities` the text names SNMP communities, to take them away: it is secret then. PolicyError for a
-    policy that lets nobody in, and where groups, inactive or protected statements are in the way.
+    PolicyError for a policy that lets nobody in, and where groups, inactive or protected statements are in the way.
     """
     _check(policy)
     shown = Shown.read(present.running)
@@ -95,8 +94,6 @@ def commands(policy: ManagementPolicy, present: Present, *, without_communities:
     change.set_to(_ssh(shown))
     for door in _DOORS:
         change.delete("system", "services", *door)
-    if without_communities:
-        _communities(change)
     return change.text()
 
 
@@ -256,12 +253,6 @@ def _ssh(shown: Shown | None) -> list[Path]:
 def _version(shown: Shown) -> tuple[int, int]:
     found = re.match(r"([0-9]{1,9})\.([0-9]{1,3})", next(iter(shown.next("version")), ""))
     return (int(found[1]), int(found[2])) if found else _FORWARDED_UNTIL
-
-
-def _communities(change: _Change) -> None:
-    for path in (("snmp", "community"), ("snmp", "v3", "snmp-community"), ("snmp", "trap-group")):
-        for name in change.shown.next(*path):
-            change.delete(*path, name)
 
 
 def _customers_name(sources: Sequence[Address], ports: Sequence[int], present: Present, shown: Shown) -> str:

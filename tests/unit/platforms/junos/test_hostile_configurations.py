@@ -68,7 +68,7 @@ def test_a_spoilt_configuration_is_answered_or_refused(parts: list[tuple[int, in
             assert all(finding.what.isprintable() for finding in look())
     present = Present(running=text, payload_protocol=False)
     for write in (
-        lambda: commands(POLICY, present, without_communities=True),
+        lambda: commands(POLICY, present),
         lambda: remove(present, SOURCES),
         lambda: remove(present),
     ):
@@ -77,6 +77,8 @@ def test_a_spoilt_configuration_is_answered_or_refused(parts: list[tuple[int, in
 
 
 FILTER = "set firewall family inet filter GUARD term"
+NESTED = "set interfaces lo0 unit 9 family inet filter input F0\nset firewall filter F7 term x then accept\n"
+NESTED += "".join(f"set firewall filter F{n} term t{m} filter F{n + 1}\n" for n in range(7) for m in range(50))
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,7 @@ FILTER = "set firewall family inet filter GUARD term"
     [
         "".join(f"{FILTER} a from source-address 10.{n // 250}.{n % 250}.0/24\n" for n in range(5000)),
         "".join(f"{FILTER} t{n} from source-address 10.{n // 250}.{n % 250}.1/32\n" for n in range(1500)),
+        NESTED,
         "".join(f"set interfaces ge-0/0/{n} unit 0 description {'x' * 200}\n" for n in range(5000)),
         "".join(f"set routing-instances V{n} interface lo0.{n}\n" for n in range(1000)),
         "".join(f"set groups G interfaces <*> unit <*> family inet mtu {n}\n" for n in range(500)),
@@ -93,7 +96,6 @@ FILTER = "set firewall family inet filter GUARD term"
         f"set system login message {'archive-sites ' * 20_000}\n",
         f"set groups G system <{'*a' * 50}> x\nset system {'a' * 2000} y\n",
     ],
-    ids=["addresses", "terms", "interfaces", "units", "groups", "inactive", "logs", "a quote", "words", "a wildcard"],
 )
 def test_a_flood_is_answered_soon(flood: str) -> None:
     text = GOOD + flood

@@ -12,7 +12,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from obet.access.intervals import Intervals
 from obet.access.policy import ManagementPolicy
+from obet.platforms.junos.configuration import read
+from obet.platforms.junos.filters import Filters
 from obet.platforms.junos.proof import prove
 from obet.platforms.junos.rules import Present, commands
 
@@ -256,6 +259,10 @@ def said(configuration: str, allowed: list[Address], word: str) -> list[str]:
     return [what for what in found if what.startswith(f"port 22: {word}")]
 
 
+def holds(intervals: Intervals, source: Address) -> bool:
+    return any(low <= int(source) <= high for low, high in intervals)
+
+
 def version_of(what: str) -> int:
     address = re.match(r"port 22: also takes ([0-9a-f.:]+)", what)
     assert address
@@ -274,6 +281,19 @@ def test_where_nothing_is_unknown_the_proof_says_what_packets_meet(
     assert {version_of(what) for what in found} == {source.version for source in opened}
     refused = {source for source in allowed if not all(met[source])}
     assert bool(said(configuration.text(), allowed, "may refuse")) == bool(refused)
+
+
+@settings(max_examples=100, deadline=None)
+@given(configurations([""]))
+def test_where_nothing_is_unknown_each_unit_admits_just_whose_packets_it_lets_in(configuration: Configuration) -> None:
+    filters = Filters(read(configuration.text()))
+    for source in UNIVERSE:
+        answers = configuration.answers(Packet(source, 22), iter(()))
+        for unit, answer in zip(configuration.units, answers, strict=True):
+            admitted = filters.admitted(str(unit.number), source.version, 22)
+            assert holds(admitted.surely, source) == answer
+            # Behind an extension header of IPv6 more may get in.
+            assert holds(admitted.possibly, source) == answer or (source.version == 6 and not answer)
 
 
 @settings(max_examples=100, deadline=None)

@@ -248,20 +248,6 @@ def test_forwarding_is_forbidden_where_it_was_allowed_by_default() -> None:
     assert line in commands(policy(), Present(running=FRESH.replace("22.4R3.25", "21.4R3-S5")))
 
 
-SNMP = """\
-set snmp community Canary-1 authorization read-only
-set snmp trap-group G version v2
-set snmp trap-group G targets 192.0.2.9
-"""
-
-
-def test_communities_go_only_when_told_so() -> None:
-    assert "snmp" not in commands(policy(), Present(running=FRESH + SNMP))
-    text = commands(policy(), Present(running=FRESH + SNMP), without_communities=True)
-    assert "delete snmp community Canary-1\n" in text
-    assert "delete snmp trap-group G\n" in text
-
-
 IN_THE_WAY = {
     "a group that binds a filter": (
         "set groups G interfaces <lo*> unit <*> family inet filter input GUARD\nset apply-groups G\n",
