@@ -25,14 +25,14 @@ from obet.platforms.junos.side_doors import side_doors
 # What listens for management over an encrypted protocol: its switch, its port, what changes that.
 _SERVERS = (
     ("SSH", ("ssh",), 22),
-    ("NETCONF over SSH", ("netconf", "ssh"), 830),
-    ("NETCONF over TLS", ("netconf", "tls"), 6513),
+    ("NETCONF", ("netconf", "ssh"), 830),
+    ("NETCONF-TLS", ("netconf", "tls"), 6513),
     ("HTTPS", ("web-management", "https"), 443),
-    ("REST over TLS", ("rest", "https"), 3443),
-    ("gRPC over TLS", ("extension-service", "request-response", "grpc", "ssl"), 32767),
-    ("Junos XML over TLS", ("xnm-ssl",), 3220),
+    ("REST", ("rest", "https"), 3443),
+    ("gRPC", ("extension-service", "request-response", "grpc", "ssl"), 32767),
+    ("XNM-SSL", ("xnm-ssl",), 3220),
 )
-_SSH = {"SSH", "NETCONF over SSH"}
+_SSH = {"SSH", "NETCONF"}
 
 
 def prove(running: str, allowed: Iterable[IPv4Address | IPv6Address], ports: Iterable[int]) -> list[Finding]:

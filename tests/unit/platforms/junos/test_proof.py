@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from builders import ips
 from obet.errors import ProofError
+from obet.evidence.wording import wording
+from obet.evidence.wording.phrases import Phrases
 from obet.platforms.junos.proof import counter, prove
 
 OURS = ips("198.51.100.11", "198.51.100.12", "2001:db8:51::11")
@@ -87,7 +89,7 @@ def test_each_stranger_and_each_missing_source_is_found(text: str) -> None:
 
 
 def test_of_a_port_beside_that_of_management_only_strangers_count() -> None:
-    assert findings(ROUTER, (22, 830)) == ["port 830: may refuse 2001:db8:51::11: NETCONF over SSH by lo0.0"]
+    assert findings(ROUTER, (22, 830)) == ["port 830: may refuse 2001:db8:51::11: NETCONF by lo0.0"]
 
 
 SPOILT = {
@@ -188,6 +190,39 @@ def test_what_spoils_it_is_named(case: str) -> None:
     assert text != ROUTER
     found = findings(text)
     assert any(expected in what for what in found), found
+
+
+TOLD = [
+    "no filter",
+    "no filter in the other version",
+    "a filter that is missing",
+    "two bindings",
+    "a unit without a filter",
+    "a loopback that is disabled",
+    "only the next header in IPv6",
+    "a filter outside of families beside it",
+    "filters in a ring",
+    "an unknown match before that discards",
+]
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_who_gets_in_by_what_has_its_words(case: str) -> None:
+    old, new, _ = SPOILT[case]
+    lines = ROUTER.splitlines(keepends=True)
+    text = ROUTER.replace(old, new, 1) if new else "".join(line for line in lines if old not in line)
+    bulgarian = Phrases(wording("bg").phrases)
+    found = findings(text)
+    assert found
+    assert [what for what in found if not bulgarian.find(what)] == []
+
+
+@pytest.mark.parametrize("case", ["binds a filter", "adds to a filter"])
+def test_what_a_group_may_do_to_a_filter_has_its_words(case: str) -> None:
+    bulgarian = Phrases(wording("bg").phrases)
+    told = [bulgarian.find(what) for what in findings(ROUTER + IN_GROUPS[case][0])]
+    assert None not in told
+    assert any("група G може да" in (one or "") for one in told)
 
 
 INACTIVE = {
