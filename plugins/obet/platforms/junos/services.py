@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import pairwise
 
 from obet.access.finding import Finding
-from obet.access.intervals import minus, name_of, union
+from obet.access.intervals import both, minus, name_of, union
 from obet.errors import printable
 from obet.platforms.junos.configuration import ANY, Configuration, read
 from obet.platforms.junos.filters import Filters, units
@@ -108,7 +109,7 @@ def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
             yield from _sent("SNMP notifications", host, False, ours)
     yield from _snmp_targets(configuration, ours)
     for statement, _ in configuration.beneath("snmp", "v3", "vacm", "access"):
-        if "security-level" in statement.words and "privacy" not in statement.words:
+        if any(word == "security-level" and level != "privacy" for word, level in pairwise(statement.words)):
             yield f"SNMP in clear: `{statement.text}`"
     yield from _snmp_users(configuration)
     if communities or configuration.has("snmp", "v3"):
@@ -150,7 +151,8 @@ def _answers(configuration: Configuration, ours: Collectors) -> Iterator[str]:
             taken = filters.admitted(unit, version, _SNMP, "udp")
             others = minus(taken.possibly, union((int(a), int(a)) for a in ours if a.version == version))
             if others:
-                yield f"SNMP answers {name_of(others[0], version)}: lo0.{unit}: {taken.by[0][0]}"
+                by = next(why for why, whom in taken.by if both(whom, others))
+                yield f"SNMP answers {name_of(others[0], version)}: lo0.{unit}: {by}"
 
 
 def _flows(configuration: Configuration, ours: Collectors) -> Iterator[str]:

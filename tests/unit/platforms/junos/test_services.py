@@ -74,6 +74,13 @@ CLEAR = {
         "SNMP encrypted by DES: user watcher",
     ),
     "an agent for everybody": (["snmp v3 engine-id use-mac-address"], "SNMP answers 0.0.0.0-"),
+    "an agent for a stranger beside the collector": (
+        [
+            *("snmp v3 engine-id use-mac-address", *GUARD),
+            f"firewall family inet filter G term other from source-address {ELSEWHERE}/32",
+        ],
+        f"SNMP answers {ELSEWHERE}: lo0.0: filter G, term other",
+    ),
     "flows": (
         [f"forwarding-options sampling instance I family inet output flow-server {TO} port 2055"],
         "flows in clear",
