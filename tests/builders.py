@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from obet import model
 from obet.model import (
@@ -37,6 +37,7 @@ EXAMPLE = CHECKOUT / "inventories" / "example"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINqirccz5y7J92IlKXXOuLU2yB90HnsXao9Dsl9gwwn2"
 DIGEST = f"sha256:{'a' * 64}"
 VERSION = "2026-01"
+PLATFORMS: tuple[str, ...] = get_args(get_type_hints(Device)["platform"])
 CUSTOMER, OTHER_CUSTOMER = "c-0000000001", "c-0000000002"
 DEVICE, SECOND_DEVICE, OTHER_DEVICE = "d-0000000001", "d-0000000002", "d-0000000003"
 SERVICE, SECOND_SERVICE = "s-0000000001", "s-0000000002"
@@ -71,6 +72,14 @@ def device(name: str = DEVICE, **changes: Any) -> Device:
         "customer_access": CustomerAccess(account="owner", public_key=KEY),
     }
     return Device(**(fields | changes))
+
+
+def device_of(platform: str) -> Device:
+    """One of this platform, with what each platform asks for."""
+    if platform == "routeros":
+        services = (ManagementService(protocol="api-ssl"), ManagementService(protocol="ssh"))
+        return device(platform=platform, management=services, certificate=DIGEST)
+    return device(platform=platform)
 
 
 def one_off(name: str = SERVICE, devices: Sequence[str] = (DEVICE,), **changes: Any) -> Service:

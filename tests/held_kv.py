@@ -26,10 +26,12 @@ class HeldKv:
     def get(self, path: str) -> dict[str, Any] | None:
         if self.sealed:
             raise VaultError("Vault is sealed")
-        versions = self.held.get(path)
+        place, _, number = path.partition("?version=")
+        versions = self.held.get(place)
         if versions is None:
             return None
-        return {"data": copy.deepcopy(versions[-1]), "metadata": {"version": len(versions)}}
+        version = int(number or len(versions))
+        return {"data": copy.deepcopy(versions[version - 1]), "metadata": {"version": version}}
 
     def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         before, self.before_write = self.before_write, None

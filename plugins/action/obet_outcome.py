@@ -5,4 +5,4 @@ from __future__ import annotations
 from obet.network_operations import outcome
 from obet.task_adapter import action
 
-ActionModule = action(outcome, changes=False)
+ActionModule = action(outcome, changes=False, tells=True)

@@ -7,6 +7,8 @@ description:
   - Works on every host of the play at once, in one Nornir run of one process, over the platform's driver. The task is
     C(run_once), and C(obet_outcome) then gives each host its own part.
   - A device that cannot be reached, or does not do as told, is no trouble for the others.
+  - Where a device's file names C(snmp_collectors), C(restrict) sets a user of SNMPv3 up for them, sees that it is
+    answered, and takes communities out of use then; C(rotate) gives it new passphrases, C(end) takes it away.
   - In check mode devices are looked at, and nothing on them is changed.
 author: The Obet team
 options:

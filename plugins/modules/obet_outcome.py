@@ -5,6 +5,7 @@ module: obet_outcome
 short_description: A network device's own part of the work on all
 description:
   - Gives a host what C(obet_network_devices) did on it as a result of its own; changed, with a diff, or failed.
+  - What there is to say of it is always shown, and what waits stands in the recap.
 author: The Obet team
 options:
   of:

@@ -15,6 +15,14 @@ FILE_MODE: Final = "0600"
 CHECK_ACCOUNT: Final = "nobody"
 CHECK_SECONDS: Final = 20
 
+# How long a device waits for the confirmation of a change, in seconds. IOS is typed to line by line, some forty answers
+# between its timer and the confirmation: it may take three seconds for each, and is still in time with the logins.
+REVERT_SECONDS: Final = {"linux": 60, "routeros": 60, "ios": 180}
+
+# New connections that log in to one device at the same time. IOS has five lines unless more are configured; one is held
+# by the session that changes its rules, and one is left to a colleague.
+LOGINS_AT_ONCE: Final = 3
+
 KV_MOUNT: Final = "kv"
 SSH_MOUNT: Final = "ssh"
 APPROLE_MOUNT: Final = "approle"

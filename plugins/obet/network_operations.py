@@ -5,64 +5,61 @@ The verbs are those of `operations`; here all of a device's work is done over it
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
-from obet import snmp_operations
+from obet import operations, own_accounts, snmp_operations
 from obet.access.policy import management_policy
 from obet.devices import fleet
 from obet.devices.commit import commit
-from obet.devices.connection import with_password
+from obet.devices.connection import with_login
 from obet.devices.driver import Change, NetworkDriver, Rights, open_driver
+from obet.devices.own_login import own_login, takes
 from obet.devices.ssh_files import source_towards
 from obet.erasure.steps import Step
-from obet.errors import DeviceError, LoginRefusedError, NotLetInError, RunError
+from obet.errors import DeviceError, LoginRefusedError, NotLetInError, ObetError, RunError
 from obet.model import Device
 from obet.operations import (
     Values,
     destroy_secrets,
+    is_to_take_over,
     record,
     take_over_complete,
-    take_over_prepare,
     try_access,
+    with_next_password,
     without_doubt,
 )
 from obet.run import Run
-from obet.secret import Secret
-from obet.vault import account_passwords, device_secrets
-from obet.vault.account_passwords import AccountPassword
-from obet.vault.desired import TOKEN_LIFE
+from obet.vault import account_logins, device_secrets
 from obet.vault.device_secrets import Login
 from obet.vault.names import ACCOUNT, READ_ACCOUNT
 
 Operation = Callable[[Run, str, Mapping[str, Any]], Values]
 
 _COMES_BACK = timedelta(minutes=10)  # longer than any driver's timer for a removal
-_LONGEST = TOKEN_LIFE / 2  # seconds in which work on a device may begin
 _RIGHTS: Mapping[str, Rights] = {ACCOUNT: "full", READ_ACCOUNT: "read"}
 
 
 def onboard(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """Makes our accounts by the customer's initial login, then takes that login over; done twice it changes nothing."""
-    ours = _is_ours(run, device)
+    ours = all(own_accounts.is_ours(run, device, account) for account in _RIGHTS)
     if options["check_mode"]:
-        return {"changed": not ours}
+        return {"changed": not ours or bool(_unkeyed(run, device))}
     if not ours:
-        login = _initial_login(run, device)
-        with _driver(run, device, login) as driver:
+        with _driver(run, device, _way_in(run, device)) as driver:
             for account, rights in _RIGHTS.items():
-                driver.put_account(account, _made(run, device, account), rights)
-        _must_take(run, device, ACCOUNT)
-        _must_take(run, device, READ_ACCOUNT)
+                driver.put_account(account, own_accounts.made_password(run, device, account), rights)
+        own_accounts.must_take(run, device, ACCOUNT)
+        own_accounts.must_take(run, device, READ_ACCOUNT)
+    keyed = _renew_keys(run, device, _unkeyed(run, device) if ours else tuple(_RIGHTS))
     taken = _take_over(run, device)
     recorded = record(run, device, {"step": Step.ONBOARDED})
-    return {"changed": not ours or taken or recorded["changed"]}
+    return {"changed": not ours or keyed or taken or recorded["changed"]}
 
 
 def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
@@ -79,7 +76,7 @@ def restrict(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     login = _own_login(run, device)
 
     def attempt() -> int:
-        seen.update(without_doubt(device, try_access(run, device, with_password(login))))
+        seen.update(without_doubt(device, try_access(run, device, with_login(login))))
         return int(seen["outsiders"])
 
     with _driver(run, device, login) as driver:
@@ -111,7 +108,7 @@ def _passed_over(run: Run, device: str, options: Mapping[str, Any]) -> Values | 
     """What there is to say of a device that is only observed, or, in a dry run, was never taken over."""
     if run.device(device).enforce != "restrict":
         return {"changed": False, "msg": f"{device}: only observed: its rules are its own"}
-    if options["check_mode"] and not _password(run, device, ACCOUNT).known:
+    if options["check_mode"] and not own_accounts.entry(run, device, ACCOUNT).logins:
         return {"changed": False, "msg": f"{device}: not taken over yet: a dry run ends here"}
     return None
 
@@ -120,16 +117,18 @@ def look(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     """Who gets in and who does not, tried afresh; nothing is changed. A dry run tells of doubts and fails for none."""
     if passed_over := _passed_over(run, device, options):
         return passed_over
-    seen = try_access(run, device, with_password(_own_login(run, device)))
+    seen = try_access(run, device, with_login(_own_login(run, device)))
     return {"changed": False} | (seen if options["check_mode"] else without_doubt(device, seen))
 
 
 def rotate(run: Run, device: str, options: Mapping[str, Any]) -> Values:
-    """New passwords for our accounts and the login that was taken over; each seen to work, each old one refused."""
+    """New passwords and keys of ours, and of the login that was taken over; each seen to work, each old one refused."""
     if options["check_mode"]:
         return {"changed": True, "msg": f"{device}: a dry run rotates nothing"}
-    for account in _RIGHTS:
-        _rotate(run, device, account)
+    for account, rights in _RIGHTS.items():
+        with _ours(run, device, doubted=True) as driver:
+            own_accounts.renew_password(run, driver, device, account, rights)
+    _renew_keys(run, device, tuple(_RIGHTS))
     _take_over(run, device, again=True)
     with _ours(run, device) as driver:
         return {"changed": True} | snmp_operations.rotate(run, device, driver)
@@ -150,22 +149,30 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
         record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": {"tried": len(logins)}})
     customer = run.estate.customer_of(device).id
     for account in _RIGHTS:
-        account_passwords.destroy(run.child(device), customer, device, account)
+        account_logins.destroy(run.child(device), customer, device, account)
     snmp_operations.destroy(run, device)
     destroy_secrets(run, device, {})
     return {"changed": True, "msg": f"{device}: our access has ended, and each old login is refused"}
 
 
-def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any]) -> Values:
+def work_on_all(run: Run, devices: Iterable[str], options: Mapping[str, Any], progress: TextIO | None = None) -> Values:
     """One verb on many devices, by one Nornir run: `{"devices": {id: {"result": …, "failure": …}}}`."""
-    operation, until = OPERATIONS[options["do"]], time.monotonic() + _LONGEST
+    operation = OPERATIONS[options["do"]]
 
     def work(device: Device) -> Values:
-        if time.monotonic() > until:  # what is begun ends before tokens and locks do
-            raise RunError(f"{device.id}: not begun in time: run the playbook again, for fewer devices at once")
+        if not run.lasts:
+            raise RunError(f"{device.id}: not begun, as Vault renews our tokens no more: run the playbook again")
+        planned = operations.plan(run, device.id, {"required": False})["ansible_facts"]["obet_plan"]
+        if not planned["granted"]:
+            return {"changed": False, "msg": planned["why"]}
         return operation(run, device.id, options)
 
-    found = fleet.work(run.estate, devices, options["do"], work)
+    def renew() -> None:
+        with suppress(ObetError):  # tried again soon; what is held says how long devices may still be begun
+            run.refresh()
+
+    with run.renewing():
+        found = fleet.work(run.estate, devices, options["do"], work, meanwhile=renew, out=progress)
     return {"devices": msgspec.to_builtins(found)}
 
 
@@ -189,18 +196,21 @@ def _remove(run: Run, device: str) -> Values | None:
     """What there is to say while the ending cannot go on; None once our access is removed."""
     plan = run.plan(device)
     try:
-        with _ours(run, device) as driver:
+        with _ours(run, device, doubted=True) as driver:
             if not plan.customer_confirmed:
                 driver.put_customer(plan.customer_access)
                 placed = {"step": Step.CUSTOMER_ACCESS_PLACED, "detail": {"key": plan.customer_key}}
                 changed = record(run, device, placed)["changed"]
                 return {"changed": changed, "msg": _pending(device), "pending": "the customer has not confirmed"}
-            record(run, device, {"step": Step.REMOVAL_STARTED})
+            run.record(device, Step.REMOVAL_STARTED)  # each time: what is cut off is believed so long after its begin
             customers, ours = _customers_logins(run, device), _our_logins(run, device)
             asked = snmp_operations.end(run, device, driver)
             _lock(run, device, driver, customers)
             _must_refuse(run, device, customers)  # while we can still do something about it
             driver.remove_ours(tuple(_RIGHTS), lambda: _must_refuse(run, device, ours))
+            tried = {"tried": len(customers) + len(ours)} | asked
+            record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
+            unseen = driver.leave()
     except LoginRefusedError:
         if Step.REMOVAL_STARTED not in plan.done:
             raise DeviceError(
@@ -214,10 +224,8 @@ def _remove(run: Run, device: str) -> Values | None:
         # Anything may refuse a connection: only where each login was seen to be refused is that the end of it.
         if Step.CREDENTIALS_REFUSED not in plan.done:
             raise
-    else:
-        tried = {"tried": len(customers) + len(ours) + asked}
-        record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": tried})
-    record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "removed"}})
+        unseen = ""
+    record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": unseen or "removed"}})
     return None
 
 
@@ -244,12 +252,9 @@ def _customers_logins(run: Run, device: str) -> list[Login]:
 
 
 def _our_logins(run: Run, device: str) -> list[Login]:
+    """Each password and each key that our accounts ever had."""
     customer, session = run.estate.customer_of(device).id, run.child(device)
-    return [
-        Login(account, password)
-        for account in _RIGHTS
-        for password in account_passwords.every(session, customer, device, account)
-    ]
+    return [login for account in _RIGHTS for login in account_logins.every(session, customer, device, account)]
 
 
 def _must_refuse(run: Run, device: str, logins: Sequence[Login]) -> None:
@@ -279,13 +284,10 @@ def _mend(device: str, driver: NetworkDriver, *, mend: bool, check: bool) -> Non
         )
 
 
-def _is_ours(run: Run, device: str) -> bool:
-    """Whether the device takes both of our accounts already."""
-    for account in _RIGHTS:
-        known = _password(run, device, account).known
-        if not any(_takes(run, device, Login(account, password)) for password in known):
-            return False
-    return True
+def _way_in(run: Run, device: str) -> Login:
+    """Our own account's password, where only its key or the other account has gone; else the customer's login."""
+    known = [Login(ACCOUNT, password) for password in own_accounts.entry(run, device, ACCOUNT).passwords]
+    return next((login for login in known if _takes(run, device, login)), None) or _initial_login(run, device)
 
 
 def _initial_login(run: Run, device: str) -> Login:
@@ -300,92 +302,56 @@ def _initial_login(run: Run, device: str) -> Login:
 
 def _take_over(run: Run, device: str, *, again: bool = False) -> bool:
     """The customer's login gets a password of ours; the device was seen to take it and to refuse the one before."""
-    if again and not _is_there(run, device):
-        return False  # the customer has removed it: nothing of his is made anew
-    if not take_over_prepare(run, device, {"again": again})["needed"]:
-        return False
     found = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device)
-    assert found.login is not None  # noqa: S101 - just prepared
-    assert found.next_password is not None  # noqa: S101 - just prepared
-    user, new = found.login.user, found.next_password
+    if not is_to_take_over(device, found, again=again):
+        return False
+    assert found.login is not None  # noqa: S101 - just seen
+    user, old = found.login.user, found.login.password
     with _ours(run, device) as driver:
-        driver.put_account(user, new, driver.accounts().get(user, "full"))
-    _must_have_changed(run, device, user, old=found.login.password, new=new)
+        shown = driver.accounts()
+        if again and user not in shown:
+            return False  # the customer has removed it: nothing of his is made anew
+        new = with_next_password(run, device, found).next_password
+        assert new is not None  # noqa: S101 - just made
+        driver.put_account(user, new, shown.get(user, "full"))
+    own_accounts.must_have_changed(run, device, user, old=old, new=new)
     take_over_complete(run, device, {})
     return True
 
 
-def _is_there(run: Run, device: str) -> bool:
-    """Whether the account whose login was taken over is still on the device."""
-    login = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device).login
+def _unkeyed(run: Run, device: str) -> tuple[str, ...]:
+    """Our accounts whose key is missing or was not seen to work, on a device that takes keys."""
+    entries = [own_accounts.entry(run, device, account) for account in _RIGHTS]
+    found = tuple(entry.account for entry in entries if entry.key is None or entry.upcoming_key is not None)
+    if not found or not entries[0].logins:
+        return ()
     with _ours(run, device) as driver:
-        return login is not None and login.user in driver.accounts()
+        return found if driver.key_kind() else ()
 
 
-def _rotate(run: Run, device: str, account: str) -> None:
-    session, customer = run.child(device), run.estate.customer_of(device).id
-    entry = _password(run, device, account)
-    if entry.password is None:
-        raise RunError(f"{device}: Vault holds no password of {account}: onboarding puts it there")
-    if entry.upcoming is None:
-        entry = account_passwords.write(
-            session, customer, device, msgspec.structs.replace(entry, upcoming=device_secrets.generate())
-        )
-    old, new = entry.password, entry.upcoming
-    assert old is not None  # noqa: S101 - seen above
-    assert new is not None  # noqa: S101 - just made
-    with _ours(run, device) as driver:
-        driver.put_account(account, new, _RIGHTS[account])
-    _must_have_changed(run, device, account, old=old, new=new)
-    account_passwords.write(session, customer, device, msgspec.structs.replace(entry, password=new, upcoming=None))
-
-
-def _must_have_changed(run: Run, device: str, user: str, *, old: Secret, new: Secret) -> None:
-    if not _takes(run, device, Login(user, new)):
-        raise DeviceError(f"{device}: was told a new password of {user}, and does not take it")
-    if _takes(run, device, Login(user, old)):
-        raise DeviceError(f"{device}: was told a new password of {user}, and takes the old one still")
-
-
-def _must_take(run: Run, device: str, account: str) -> None:
-    if not any(_takes(run, device, Login(account, password)) for password in _password(run, device, account).known):
-        raise DeviceError(f"{device}: has made the account {account}, and does not take its password")
-
-
-def _made(run: Run, device: str, account: str) -> Secret:
-    """The account's password, which stands in Vault before the device gets it."""
-    entry = _password(run, device, account)
-    if entry.password is None:
-        made = msgspec.structs.replace(entry, password=device_secrets.generate())
-        entry = account_passwords.write(run.child(device), run.estate.customer_of(device).id, device, made)
-    assert entry.password is not None  # noqa: S101 - just made
-    return entry.password
-
-
-def _password(run: Run, device: str, account: str) -> AccountPassword:
-    return account_passwords.read(run.child(device), run.estate.customer_of(device).id, device, account)
+def _renew_keys(run: Run, device: str, accounts: Sequence[str]) -> bool:
+    """Whether these accounts got new keys: a device that takes none is left with passwords."""
+    if not accounts:
+        return False
+    with _ours(run, device, doubted=True) as driver:
+        kind = driver.key_kind()
+        if kind is None:
+            return False
+        for account in accounts:
+            own_accounts.renew_key(run, driver, device, account, kind)
+    return True
 
 
 def _takes(run: Run, device: str, login: Login) -> bool:
-    """Whether a new connection gets in with it; whatever is neither yes nor no is a DeviceError."""
-    try:
-        with _driver(run, device, login):
-            return True
-    except LoginRefusedError:
-        return False
+    return takes(run.device(device), login)
 
 
-def _own_login(run: Run, device: str) -> Login:
-    """Our own account's, as the device takes it: a rotation that was cut off leaves two passwords."""
-    known = _password(run, device, ACCOUNT).known
-    if not known:
-        raise RunError(f"{device}: Vault holds no password of ours for it: onboarding makes one")
-    taken = (p for p in known[:-1] if _takes(run, device, Login(ACCOUNT, p)))
-    return Login(ACCOUNT, next(taken, known[-1]))
+def _own_login(run: Run, device: str, *, doubted: bool = False) -> Login:
+    return own_login(run.device(device), own_accounts.entry(run, device, ACCOUNT), doubted=doubted)
 
 
-def _ours(run: Run, device: str) -> AbstractContextManager[NetworkDriver]:
-    return _driver(run, device, _own_login(run, device))
+def _ours(run: Run, device: str, *, doubted: bool = False) -> AbstractContextManager[NetworkDriver]:
+    return _driver(run, device, _own_login(run, device, doubted=doubted))
 
 
 def _driver(run: Run, device: str, login: Login) -> AbstractContextManager[NetworkDriver]:

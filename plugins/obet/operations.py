@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from obet.defaults import LOGINS_AT_ONCE
 from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login, with_certificate, with_password
 from obet.devices.driver import Change
@@ -23,7 +24,6 @@ from obet.vault.device_secrets import DeviceSecrets
 from obet.vault.names import ACCOUNT, READ_ACCOUNT
 
 Values = dict[str, Any]
-_AT_ONCE = 4
 
 
 def plan(run: Run, device: str, options: Mapping[str, Any]) -> Values:
@@ -104,7 +104,7 @@ def probe_access_dry(run: Run, device: str, options: Mapping[str, Any]) -> Value
 
 
 def try_access(run: Run, device: str, login: dict[str, Any], down: Iterable[str] = ()) -> Values:
-    """What comes of that login (`with_certificate` or `with_password`); who was `down` before is no doubt."""
+    """What comes of that login (one of the `with_…`); who was `down` before is no doubt."""
     probes = run.lookout.begin(run.estate, run.device(device), login).result()
     exempt = set(down)
     doubts = [str(p) for p in probes if not p.passed and p.source not in exempt]
@@ -123,16 +123,27 @@ def take_over_prepare(run: Run, device: str, options: Mapping[str, Any], *, writ
 
     With `again`, also when it is ours already; one that was cut off is always taken up where it was.
     """
-    customer = run.estate.customer_of(device).id
-    found = device_secrets.read(run.child(device), customer, device)
+    found = device_secrets.read(run.child(device), run.estate.customer_of(device).id, device)
+    if not is_to_take_over(device, found, again=bool(options.get("again"))):
+        return {"needed": False}
+    if write:
+        with_next_password(run, device, found)
+    return {"needed": True, "changed": True}
+
+
+def is_to_take_over(device: str, found: DeviceSecrets, *, again: bool) -> bool:
+    """Whether its login is to get a password of ours; RunError where Vault holds none."""
     if found.login is None:
         raise RunError(f"{device}: Vault holds no login of the customer's: `obet secret login {device}` takes it")
-    if found.login.taken_over and found.next_password is None and not options.get("again"):
-        return {"needed": False}
-    if found.next_password is None and write:
-        with_next = msgspec.structs.replace(found, next_password=device_secrets.generate())
-        device_secrets.write(run.child(device), customer, device, with_next)
-    return {"needed": True, "changed": True}
+    return again or not found.login.taken_over or found.next_password is not None
+
+
+def with_next_password(run: Run, device: str, found: DeviceSecrets) -> DeviceSecrets:
+    """With the password that is being introduced, which then stands in Vault."""
+    if found.next_password is not None:
+        return found
+    grown = msgspec.structs.replace(found, next_password=device_secrets.generate())
+    return device_secrets.write(run.child(device), run.estate.customer_of(device).id, device, grown)
 
 
 def take_over_foretell(run: Run, device: str, options: Mapping[str, Any]) -> Values:
@@ -230,7 +241,7 @@ def _certificates(run: Run, device: str) -> dict[str, dict[str, Any]]:
 
 async def _try_all(run: Run, device: str, attempts: Mapping[str, Mapping[str, Any]], port: int) -> dict[str, Answer]:
     """A few at a time: a server under a rush of failures drops connections instead of answering (MaxStartups)."""
-    found, few = run.device(device), asyncio.Semaphore(_AT_ONCE)
+    found, few = run.device(device), asyncio.Semaphore(LOGINS_AT_ONCE)
 
     async def attempt(login: Mapping[str, Any]) -> Answer:
         async with few:

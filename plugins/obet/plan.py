@@ -11,6 +11,7 @@ import msgspec
 import rfc8785
 
 from obet.access.policy import management_policy
+from obet.defaults import REVERT_SECONDS
 from obet.erasure.steps import Entry, Step
 from obet.errors import PolicyError
 from obet.model import Address, CustomerAccess, Device, Estate, Purpose, ServiceSecret
@@ -18,8 +19,6 @@ from obet.obligations import Grant, Obligation, Requirement
 from obet.offboarding import Offboarding, offboarding
 from obet.platforms import served
 from obet.vault import names
-
-REVERT_SECONDS = 60
 
 
 class Management(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +95,7 @@ def device_plan(
         enforce=device.enforce,
         management=Management(
             text=served.rules(device.platform).render(policy),
-            revert_seconds=REVERT_SECONDS,
+            revert_seconds=REVERT_SECONDS[device.platform],
             sources=tuple(map(str, policy.sources)),
             ports=policy.ports,
         ),

@@ -35,6 +35,10 @@ class Progress:
     def step(self) -> None:
         """One more of the total is done."""
         self._done += 1
+        self.tell()
+
+    def tell(self) -> None:
+        """How far it is, where that was not said just now."""
         now = self._clock()
         if now < self._next:
             return

@@ -11,8 +11,8 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,13 +26,15 @@ from obet.errors import ClockError, ObetError, RunError, VaultDeniedError, Vault
 from obet.evidence.account import Account, Doer
 from obet.evidence.chain import Checkpoint
 from obet.evidence.ledger import DamagedLedgerError, Ledger
+from obet.holdings import Holdings
 from obet.model import Device, Estate, Purpose
 from obet.obligations import Grant, Obligation, grants, obligations
 from obet.plan import DevicePlan, device_plan
+from obet.platforms import served
 from obet.run_directory import DIRECTORY_VARIABLE, RunDirectory, left_behind
 from obet.secret import Secret
 from obet.vault import checkpoint, credentials, device_secrets, locks, names, operators, sealing
-from obet.vault.desired import CERTIFICATE_LIFE
+from obet.vault.desired import CERTIFICATE_LIFE, TOKEN_LIFE
 from obet.vault.device_secrets import DeviceSecrets
 from obet.vault.session import AppRoleCredential, Session
 
@@ -53,7 +55,7 @@ class Run:
         self.purpose: Purpose | None = None
         self.off_record = ""  # why a verifier's run is not in the ledger
         self._process = os.getpid()
-        self._children: dict[str, Session] = {}
+        self._held = Holdings()
         self._retired: list[Session] = []
         self._wanted: dict[str, list[str]] = {}
         self._locks: dict[str, locks.Lock] = {}
@@ -62,8 +64,7 @@ class Run:
         self._secrets: dict[str, DeviceSecrets] = {}
         self._agent: subprocess.Popen[bytes] | None = None
         self._ca_public_key = ""
-        self._certificates: dict[str, Certificate] = {}
-        self._refusals: dict[str, str] = {}
+        self._due: tuple[datetime, tuple[Obligation, ...]] | None = None
         self.lookout = Lookout(self._vantage_certificate)
         self._operator = None if role else operators.logged_in(self.estate.settings.vault, self.id, environment)
         self.by = self._operator.name if self._operator else role or names.node_role(self.node)
@@ -115,7 +116,10 @@ class Run:
         return self._place.path
 
     def obligations(self) -> tuple[Obligation, ...]:
-        return obligations(self.estate, self.now)
+        """Of the whole estate: found once for each reading of Vault's clock, not for each device."""
+        if self._due is None or self._due[0] != self.now:
+            self._due = self.now, obligations(self.estate, self.now)
+        return self._due[1]
 
     def grants(self) -> frozenset[Grant]:
         """What Vault is to allow now: what the obligations call for, but no ending where it is done."""
@@ -168,20 +172,22 @@ class Run:
 
     def child(self, device: str) -> Session:
         """The session of this play's purpose for the device's customer; RunError says why there is none."""
-        if device in self._refusals:  # another works on it: nothing is read or written either
+        held = self._held
+        if device in held.refusals:  # another works on it: nothing is read or written either
             raise RunError(self._refused(device))
         customer = self.estate.customer_of(device).id
         try:
-            return self._children[customer]
+            return held.children[customer]
         except KeyError:
             raise RunError(self._refused(device)) from None
 
     def certificate(self, device: str) -> Certificate:
         """The certificate of this play's purpose for the device's customer."""
-        if device in self._refusals:
+        held = self._held
+        if device in held.refusals:
             raise RunError(self._refused(device))
         try:
-            return self._certificates[self.estate.customer_of(device).id]
+            return held.certificates[self.estate.customer_of(device).id]
         except KeyError:
             raise RunError(self._refused(device)) from None
 
@@ -189,7 +195,8 @@ class Run:
         if self.purpose is None:
             return "the play says no purpose: give it `obet_purpose: technical` or `ending` under vars"
         return (
-            self._refusals.get(device) or f"{device}: no {self.purpose} access: it is not in force; `obet due` says why"
+            self._held.refusals.get(device)
+            or f"{device}: no {self.purpose} access: it is not in force; `obet due` says why"
         )
 
     def secret(self, device: str, field: str) -> Secret:
@@ -213,64 +220,98 @@ class Run:
         self.purpose, self._lock_devices = purpose, lock
         for device in devices:
             self._wanted.setdefault(self.estate.customer_of(device).id, []).append(device)
+            if not (found := self.device(device)).not_served:
+                served.rules(found.platform)  # loaded here, or each of Ansible's forks would do it
         self._grant_all(read_secrets=read_secrets)
         self._vouch()
 
+    @property
+    def lasts(self) -> bool:
+        """Whether what is begun now can end before the tokens and locks do that it needs."""
+        return time.monotonic() - self._granted < TOKEN_LIFE / 2
+
+    @contextmanager
+    def renewing(self) -> Iterator[None]:
+        """For a fork that calls `refresh` itself, as its work goes on for long: the tokens that it made end with it.
+
+        Its parent holds older ones, and renews those when it goes on; the locks are the run's, whoever renewed them.
+        """
+        inherited = [*self._held.children.values(), *self._retired]
+        try:
+            yield
+        finally:
+            if os.getpid() != self._process:
+                for session in (*self._held.children.values(), *self._retired):
+                    if not any(session is one for one in inherited):
+                        with suppress(VaultError):  # it ends with its minutes of life, or with the run
+                            session.close()
+
     def refresh(self) -> None:
-        """Renews what ends in minutes, for a play that goes on; called in Ansible's own process before each fork."""
+        """Renews what ends in minutes, for a play that goes on: by Ansible's own process before each fork, and by one
+        that works for long. Where Vault gives no answer what is held is held on to: a VaultError, or not `lasts`.
+        """
         if self.purpose is None or time.monotonic() - self._granted < CERTIFICATE_LIFE / 2:
             return
         if self._operator:
             self._operator.renew()
         self.session.renew()
-        # Workers that are under way still use the old tokens: those end with the login that they are children of.
-        self._retired += self._children.values()
-        self._children, self._certificates, self._refusals = {}, {}, {}
         self._grant_all(read_secrets=False)
 
     def _grant_all(self, *, read_secrets: bool) -> None:
         assert self.purpose is not None  # noqa: S101 - both callers have seen to it
-        self._granted, self.now = time.monotonic(), _vault_time(self.session)
+        begun, self.now = time.monotonic(), _vault_time(self.session)
         due = {o.device: o.cause for o in self.obligations() if o.purpose is self.purpose}
         granted = {grant.device for grant in self.grants() if grant.purpose is self.purpose}
+        before, held = self._held, Holdings()
         for customer, own in self._wanted.items():
             if causes := {device: due[device] for device in own if device in granted}:
-                self._grant(self.purpose, customer, causes, read_secrets=read_secrets)
+                self._grant(held, customer, causes, read_secrets=read_secrets)
+        self._held = held
+        if held.renewed:
+            self._granted = begun
+        # Workers that are under way still use the old tokens: those end with the login that they are children of.
+        kept = held.children
+        self._retired += [session for customer, session in before.children.items() if kept.get(customer) is not session]
 
-    def _grant(self, purpose: Purpose, customer: str, causes: Mapping[str, str], *, read_secrets: bool) -> None:
+    def _grant(self, held: Holdings, customer: str, causes: Mapping[str, str], *, read_secrets: bool) -> None:
+        assert self.purpose is not None  # noqa: S101 - see above
+        purpose, former = self.purpose, self._held
         try:
             session = self.session.child(names.token_role(self.node, purpose), names.grant(purpose, customer))
+            held.children[customer] = session
             self.account.granted(purpose, customer, session.token, causes)
-            self._children[customer] = session
-            devices = [device for device in causes if self._locked(session, customer, device)]
-            if not devices:
-                return
-            certificate = self.identity.sign(session, names.grant(purpose, customer), devices)
-            self._certificates[customer] = certificate
-            (self.directory / f"{customer}-cert.pub").write_text(f"{certificate.line}\n")
-            if read_secrets:
-                self._secrets |= {device: device_secrets.read(session, customer, device) for device in devices}
+            devices = [device for device in causes if self._locked(held, session, customer, device)]
+            if devices:
+                certificate = self.identity.sign(session, names.grant(purpose, customer), devices)
+                held.certificates[customer] = certificate
+                (self.directory / f"{customer}-cert.pub").write_text(f"{certificate.line}\n")
+                if read_secrets:
+                    self._secrets |= {device: device_secrets.read(session, customer, device) for device in devices}
         except VaultError as error:
+            refused = isinstance(error, VaultDeniedError)  # else Vault is away or sealed: no grant would help
+            if not refused and customer in former.children:
+                self._retired += [session for session in [held.children.get(customer)] if session]
+                held.keep(customer, former)
+                return
             # The registrar has not opened it, or has closed it: the play's first task says so for each host.
             for device in causes:
-                refused = isinstance(error, VaultDeniedError)  # else Vault is away or sealed: no grant would help
                 remedy = "; the registrar's `obet vault apply` opens it" if refused else ""
-                self._refusals[device] = f"{device}: no {purpose} access: {error}{remedy}"
+                held.refusals[device] = f"{device}: no {purpose} access: {error}{remedy}"
 
-    def _locked(self, session: Session, customer: str, device: str) -> bool:
+    def _locked(self, held: Holdings, session: Session, customer: str, device: str) -> bool:
         """Whether this run may work on the device: it holds the lock, or the play only looks."""
         if not self._lock_devices:
             return True
         now = self.now.timestamp()
-        until, held, over = now + locks.LOCK_LIFE, self._locks.get(device), self.account.is_over
+        until, lock, over = now + locks.LOCK_LIFE, self._locks.get(device), self.account.is_over
         wanted = locks.Lock(customer=customer, device=device, holder=self.id, by=self.by, until=until, number=0)
         try:
             self._locks[device] = (
-                locks.renew(session, held, until) if held else locks.acquire(session, wanted, now, over)
+                locks.renew(session, lock, until) if lock else locks.acquire(session, wanted, now, over)
             )
         except RunError as error:
             self._locks.pop(device, None)
-            self._refusals[device] = str(error)
+            held.refusals[device] = str(error)
             return False
         return True
 
@@ -278,7 +319,7 @@ class Run:
         """Connections, locks, tokens and certificates end with their play: the next may be for another purpose."""
         try:
             if self.purpose is not None and self._keeps_account:
-                mine = {d: c for c, own in self._wanted.items() for d in own if c in self._children}
+                mine = {d: c for c, own in self._wanted.items() for d in own if c in self._held.children}
                 self.account.play_ended(self.purpose, mine, self._seal)
         finally:  # what cannot be put on record ends all the same
             self._give_up()
@@ -289,19 +330,18 @@ class Run:
         for path in self.directory.glob("*-cert.pub"):
             path.unlink()
         for lock in self._locks.values():
-            if session := self._children.get(lock.customer):
+            if session := self._held.children.get(lock.customer):
                 with suppress(ObetError):  # a lock that cannot be released ends by itself
                     locks.release(session, lock)
-        tokens = [*self._children.values(), *self._retired]
-        self._children, self._secrets, self._certificates, self._refusals = {}, {}, {}, {}
-        self._retired, self._locks = [], {}
+        tokens = [*self._held.children.values(), *self._retired]
+        self._held, self._secrets, self._retired, self._locks = Holdings(), {}, [], {}
         for session in tokens:
             session.close()
 
     def _seal(self, device: str, text: str) -> str | None:
         customer = self.estate.customer_of(device).id
         try:
-            return sealing.seal(self._children[customer], names.device_key(customer, device), text)
+            return sealing.seal(self._held.children[customer], names.device_key(customer, device), text)
         except VaultError:
             return None  # its key is destroyed, or Vault is away: the counts stand in the ledger without the names
 

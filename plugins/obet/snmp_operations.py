@@ -75,19 +75,19 @@ def rotate(run: Run, device: str, driver: NetworkDriver) -> Values:
     return {}
 
 
-def end(run: Run, device: str, driver: NetworkDriver) -> int:
-    """Takes our user away; how many old passphrases the device was then seen to refuse, 0 where it cannot be asked."""
-    found, customer = run.device(device), run.estate.customer_of(device).id
-    pairs = snmp_passphrases.every(run.child(device), customer, device)
-    entry = _read(run, device)
+def end(run: Run, device: str, driver: NetworkDriver) -> dict[str, str | int]:
+    """Takes our user away. For the journal: how many old passphrases were then refused, or that none could be tried."""
+    pairs = snmp_passphrases.every(run.child(device), run.estate.customer_of(device).id, device)
+    entry, place = _read(run, device), _asked_at(run, run.device(device))
+    answered = place is not None and _taken(place, entry) is not None
     driver.snmp.remove()
-    place = _asked_at(run, found) if pairs and found.snmp_collectors else None
-    if place is None:
-        return 0
-    tried = [_access(entry, pair) for pair in pairs]
-    if "answered" in snmp.ask_all(place, tried):
+    if not pairs:
+        return {}
+    if place is None or not answered:  # silence would prove nothing
+        return {"snmp": "removed; this node was not answered before either"}
+    if "answered" in snmp.ask_all(place, [_access(entry, pair) for pair in pairs]):
         raise DeviceError(f"{device}: still answers an SNMP user of ours that was removed")
-    return len(tried)
+    return {"snmp": len(pairs)}
 
 
 def destroy(run: Run, device: str) -> None:

@@ -30,14 +30,14 @@ Run = Callable[[Sequence["Switch"]], Command]
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for: `bearable` is how many devices Ansible is given at most."""
+    """What is asked for: `bearable` is how many devices Ansible is given at most, `push` how many get rules at once."""
 
     devices: int
     rounds: int
     peers: tuple[str, ...]
     scale: tuple[int, ...]
     bearable: int = 50
-    push: bool = True
+    push: int = 200
 
 
 @dataclass
@@ -89,7 +89,10 @@ class Bench:
         """Warm-up, the rounds of each kind, Obet alone at several sizes."""
         ssh = self._faster_ssh() if "ansible" in self._options.peers else "paramiko"
         self._say("Obet restricts all of them: not counted")
-        self._once(Party("obet_push", self._restrict, self._options.devices), self._fleet.switches)
+        at_once = self._options.push or self._options.devices
+        for first in range(0, self._options.devices, at_once):
+            switches = self._fleet.switches[first : first + at_once]
+            self._once(Party("obet_push", self._restrict, len(switches)), switches)
         reads = self._parties(push=False, ssh=ssh)
         self._rounds(reads)
         scale = [Party(f"obet_read_{n}", self._prove, n) for n in self._options.scale if n <= self._options.devices]
@@ -100,7 +103,8 @@ class Bench:
         return Found(self._options, reads, pushes, scale, versions, self._notes)
 
     def _parties(self, *, push: bool, ssh: str) -> list[Party]:
-        peers, size, kind = self._options.peers, self._options.devices, "push" if push else "read"
+        peers, kind = self._options.peers, "push" if push else "read"
+        size = min(self._options.push, self._options.devices) if push else self._options.devices
         found = [Party(f"obet_{kind}", self._restrict if push else self._prove, size)]
         if "nornir_netmiko" in peers:
             party = Party(f"nornir_netmiko_{kind}", lambda s: self._peers.nornir_netmiko(s, push=push), size)

@@ -32,7 +32,7 @@ A first time installs the peers into a folder of the cache. Needs root, as the l
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every party has served every device that it was given."""
     options = _parser().parse_args(arguments)
-    push = not options.read_only
+    push = 0 if options.read_only else options.push
     chosen = Options(options.devices, options.rounds, options.peers, options.scale, options.bearable, push)
     try:
         with Lab.up(f"b{uuid.uuid4().hex[:12]}", owner_pid=os.getpid()) as lab:
@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         default=(20, 100, 200),
         metavar="N,N",
         help="sizes at which Obet runs alone (default: 20,100,200)",
+    )
+    fleet.add_argument(
+        "--push", type=_size, default=200, metavar="N", help="devices that get rules in one run, at most (default: 200)"
     )
     fleet.add_argument("--read-only", action="store_true", help="leave out what changes the devices' rules")
     fleet.add_argument("--json", action="store_true", help="for programs")

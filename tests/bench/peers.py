@@ -84,11 +84,13 @@ class Peers:
         """network_cli over `ssh`, libssh or paramiko; the connection is closed with the playbook, as always."""
         inventory = self._folder / f"ansible-{forks}.json"
         inventory.write_text(json.dumps(self._inventory(switches)), encoding="utf-8")
+        own = self._folder / "ansible.cfg"
+        own.write_text("[defaults]\n", encoding="utf-8")  # not the project's
         playbook = ["--extra-vars", f"rules_file={self._rules()}", "push.yml"] if push else ["read.yml"]
         program = self._environment.program("ansible-playbook")
         arguments = [program, "--inventory", str(inventory), "--forks", str(forks), *playbook[:-1]]
         settings = {
-            "ANSIBLE_CONFIG": "/dev/null",
+            "ANSIBLE_CONFIG": str(own),
             "ANSIBLE_HOST_KEY_CHECKING": "false",
             "ANSIBLE_NETWORK_CLI_SSH_TYPE": ssh,
             "ANSIBLE_INVENTORY_ENABLED": "yaml",

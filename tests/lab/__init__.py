@@ -9,9 +9,9 @@ Needs root on Linux and nothing but Python's standard library. `topology` says w
 
 from .errors import CommandError, CommandTimeoutError, LabError
 from .hosts import Host, Node
+from .initial_login import Login
 from .laboratory import Lab
 from .machine import Machine
-from .machine_accounts import Login
 from .vault_server import VaultServer
 
 __all__ = ["CommandError", "CommandTimeoutError", "Host", "Lab", "LabError", "Login", "Machine", "Node", "VaultServer"]

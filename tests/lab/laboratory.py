@@ -15,8 +15,8 @@ from . import machine_accounts, network, state, this_host
 from .base_image import ensure_base
 from .errors import LabError
 from .hosts import Host, Node
+from .initial_login import Login
 from .machine import Machine
-from .machine_accounts import Login
 from .processes import Process, spawn, write_atomically
 from .simulators.simulator import Simulator
 from .state import State

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from . import machine_accounts, network, this_host
 from .errors import LabError
-from .hosts import Host
+from .initial_login import HandedOver
 from .processes import Process, spawn, wait_readable
 from .topology import Kind, Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .machine_accounts import Login
 
 HERE = Path(__file__).parent
 START_SECONDS = 30.0
@@ -25,7 +24,7 @@ PROGRAMS = "usr/local/lib/lab"
 DROPPED = "--bounding-set=-sys_module,-sys_boot,-sys_time,-sys_rawio"
 
 
-class Machine(Host):
+class Machine(HandedOver):
     """One machine; its upper file tree is in `directory`, on the lab's tmpfs."""
 
     def __init__(self, lab: str, place: Place, directory: Path, base: Path) -> None:
@@ -33,23 +32,6 @@ class Machine(Host):
         super().__init__(lab, place)
         self.directory = directory
         self.base = base
-        self._login: Login | None = None
-
-    @property
-    def initial_login(self) -> Login:
-        """The account that the customer's server came with; a server has one, other machines do not."""
-        if self._login is None:
-            raise LabError(f"{self.name}: no initial login is known here (only a server has one, its maker knows it)")
-        return self._login
-
-    def remember_login(self, login: Login) -> None:
-        """Take over a login read from a detached lab's own file."""
-        self._login = login
-
-    @property
-    def has_login(self) -> bool:
-        """Whether `initial_login` would answer."""
-        return self._login is not None
 
     @property
     def running(self) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .errors import LabError
+from .initial_login import Login
 from .topology import Kind
 
 if TYPE_CHECKING:
@@ -37,14 +37,6 @@ Match User {VANTAGE_USER}
     PermitTTY no
     ForceCommand /usr/sbin/nologin
 """
-
-
-@dataclass(frozen=True)
-class Login:
-    """A name and a password; printing it shows no password."""
-
-    user: str
-    password: str = field(repr=False)
 
 
 def create(machine: Machine) -> Login | None:

@@ -29,55 +29,51 @@ def service_status(server: Machine, token: str) -> int:
     return int(server.run(["python3", "-c", _ASK, url], input=f"{token}\n").stdout)
 
 
-def customer_is_root(lab: Lab, server: Machine) -> bool:
-    """Whether the customer logs in from his own host, with his own key, and can do everything on his server."""
+def customer_may_do_everything(lab: Lab, device: Machine | Simulator) -> bool:
+    """Whether the customer logs in to his device from his own host, with his own key and with full rights."""
     host = lab.machine("customer1")
-    host.write("/home/owner/known_hosts", f"{server.ipv4} {server.run(['cat', HOST_KEY]).stdout}")
-    ssh = f"ssh -o UserKnownHostsFile=/home/owner/known_hosts -o BatchMode=yes owner@{server.ipv4} sudo -n id -u"
-    return host.run(["runuser", "-u", "owner", "--", "sh", "-c", ssh], check=False).stdout.strip() == "0"
-
-
-def password_login(lab: Lab, server: Machine, user: str, password: str) -> CompletedProcess[str]:
-    """OpenSSH's own client on the control node, with a password and nothing else; on success it prints the user."""
-    home = lab.node1.home
-    askpass, known = home / "askpass", home / "known"
-    askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$TRIED"\n', encoding="utf-8")
-    askpass.chmod(0o700)
-    known.write_text(f"{server.ipv4} {server.run(['cat', HOST_KEY]).stdout}", encoding="utf-8")
-    options = ["-o", "PreferredAuthentications=password,keyboard-interactive", "-o", "NumberOfPasswordPrompts=1"]
-    return lab.node1.run(
-        ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={known}", *options, f"{user}@{server.ipv4}", "id -un"],
-        env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},
-        check=False,
-    )
-
-
-def network_login(lab: Lab, device: Simulator, user: str, password: str) -> CompletedProcess[str]:
-    """The same on a network device, which prints what it is."""
-    home = lab.node1.home
-    askpass, known = home / "askpass", home / "known"
-    askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$TRIED"\n', encoding="utf-8")
-    askpass.chmod(0o700)
-    known.write_text(f"{device.ipv4} {device.ssh_host_key}\n", encoding="utf-8")
-    options = ["-o", "PreferredAuthentications=password,keyboard-interactive", "-o", "NumberOfPasswordPrompts=1"]
-    return lab.node1.run(
-        [*_SSH, f"UserKnownHostsFile={known}", *options, f"{user}@{device.ipv4}", _SHOW[device.platform]],
-        env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},
-        check=False,
-    )
-
-
-def customer_may_do_everything(lab: Lab, device: Simulator) -> bool:
-    """Whether the customer logs in to his network device from his own host, with his own key and with full rights."""
-    host = lab.machine("customer1")
-    host.write("/home/owner/known_hosts", f"{device.ipv4} {device.ssh_host_key}\n")
+    host.write("/home/owner/known_hosts", _known(device))
     options = "-o UserKnownHostsFile=/home/owner/known_hosts -o BatchMode=yes"
-    ssh = f"ssh {options} owner@{device.ipv4} '{_RIGHTS[device.platform]}'"
-    said = host.run(["runuser", "-u", "owner", "--", "sh", "-c", ssh], check=False).stdout
-    return _FULL[device.platform] in said
+    asked, full = _RIGHTS[_platform(device)]
+    ssh = f"ssh {options} owner@{device.ipv4} '{asked}'"
+    return full in host.run(["runuser", "-u", "owner", "--", "sh", "-c", ssh], check=False).stdout
 
 
-_SSH = ["ssh", "-F", "none", "-o"]
-_SHOW = {"ios": "show privilege", "routeros": "/system/identity/print"}
-_RIGHTS = {"ios": "show privilege", "routeros": "/user/print where name=owner"}
-_FULL = {"ios": "privilege level is 15", "routeros": "group=full"}
+def password_login(lab: Lab, device: Machine | Simulator, user: str, password: str) -> CompletedProcess[str]:
+    """OpenSSH's own client on the control node, with a password and nothing else; a server prints who it let in."""
+    home = lab.node1.home
+    askpass, known = home / "askpass", home / "known"
+    askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$TRIED"\n', encoding="utf-8")
+    askpass.chmod(0o700)
+    known.write_text(_known(device), encoding="utf-8")
+    settings = {
+        "UserKnownHostsFile": str(known),
+        "PreferredAuthentications": "password,keyboard-interactive",
+        "NumberOfPasswordPrompts": "1",
+        "ConnectTimeout": "10",  # seconds: whom the device's rules keep out gets no answer at all
+    }
+    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    return lab.node1.run(
+        ["ssh", "-F", "none", *options, f"{user}@{device.ipv4}", _HARMLESS[_platform(device)]],
+        env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "TRIED": password},
+        check=False,
+    )
+
+
+def _known(device: Machine | Simulator) -> str:
+    """Its host key, as it is seen on the device itself."""
+    key = device.ssh_host_key if isinstance(device, Simulator) else device.run(["cat", HOST_KEY]).stdout
+    return f"{device.ipv4} {key.strip()}\n"
+
+
+def _platform(device: Machine | Simulator) -> str:
+    return device.platform if isinstance(device, Simulator) else "linux"
+
+
+_HARMLESS = {"linux": "id -un", "ios": "show privilege", "routeros": "/system/identity/print"}
+# What is asked, and in the answer of whom may do everything.
+_RIGHTS = {
+    "linux": ("sudo -n id", "uid=0(root)"),
+    "ios": ("show privilege", "privilege level is 15"),
+    "routeros": ("/user/print where name=owner", "group=full"),
+}

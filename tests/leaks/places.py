@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.estate import NETWORK_DEVICES
 from lab.this_host import CHECKOUT
 from leaks.search import Canary, Content, Hit, Search, files, git_objects
 from leaks.story import CONTROL, Story, inside
@@ -52,6 +53,11 @@ def _of_everybody(folder: str | Path) -> Place:
 def _files_of(machine: str) -> Place:
     """What differs there from the system that all machines start from."""
     return _folder(lambda story: story.lab.machine(machine).directory / "upper")
+
+
+def _device(name: str) -> Place:
+    """What a network device keeps: passwords as hashes, of our keys the public half, SNMP passphrases as they are."""
+    return _folder(lambda story: story.lab.simulator(name).directory)
 
 
 def _memory_of(machine: str) -> Place:
@@ -97,6 +103,7 @@ PLACES: dict[str, Place] = {
     "Vault's own files": _folder(lambda story: story.lab.vault.directory),
     **{f"{name}'s files": _files_of(name) for name in _MACHINES},
     **{f"{name}'s memory": _memory_of(name) for name in _MACHINES},
+    **{f"{name}'s configuration and files": _device(name) for name in NETWORK_DEVICES.values()},
     "/tmp": _of_everybody("/tmp"),  # noqa: S108
     "/var/tmp": _of_everybody("/var/tmp"),  # noqa: S108
     "/dev/shm": _of_everybody("/dev/shm"),  # noqa: S108
@@ -142,11 +149,13 @@ def look(story: Story, place: Place) -> tuple[list[Hit], bool]:
 
 
 def _may_stand(hit: Hit) -> bool:
-    """Login material on tmpfs; a service's own secret in its file; a password on its way to ssh."""
+    """Login material on tmpfs; a service's own secret in its file, or a device's; a password on its way to ssh."""
     if hit.canary.startswith(("role_id ", "secret_id ")):
         return "/node1/run/credentials/" in hit.where or "/node1/run/registrar/" in hit.where
     if hit.canary.startswith("client_token "):
         return hit.where.endswith("/run/obet/operator")  # until he logs out
+    if hit.canary.startswith(("auth ", "priv ")):
+        return "/simulators/" in hit.where
     if hit.canary.startswith("status "):
         return hit.where.endswith("/upper/etc/status/token")
     return hit.canary.startswith("password ") and hit.where.startswith("/dev/shm/psm_")  # noqa: S108

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab import Lab, Machine
 from lab.estate import CUSTOMERS, UNAGREED_DEVICE
-from lab.machine_accounts import Login
+from lab.initial_login import Login
 from lab.processes import Process
 from lab.provision import OPERATOR, Obet, provision
 from lab.this_host import CHECKOUT
@@ -144,7 +144,9 @@ class Story:
         self.output += outputs("ansible-playbook", answer)
         assert answer.returncode == 0, answer.stdout[-2000:]
 
-    def runner(self, name: str, device: str, playbook: str, env: Mapping[str, str] | None = None) -> Played:
+    def runner(
+        self, name: str, device: str, playbook: str, env: Mapping[str, str] | None = None, arguments: str = ""
+    ) -> Played:
         """ansible-runner with its defaults, as talkative as it gets, with each traceback that there is."""
         folder = self.node.home / "runner"
         (folder / "env").mkdir(parents=True, exist_ok=True)
@@ -156,7 +158,7 @@ class Story:
         }
         command = ["ansible-runner", "run", str(folder), "--ident", name, "-vvvv", "--project-dir", str(CHECKOUT)]
         command += ["--inventory", str(self.own.estate / "obet.yml"), "--playbook", playbook]
-        command += ["--cmdline", f"--diff --limit {device}"]
+        command += ["--cmdline", f"--diff --limit {device} {arguments}"]
         answer = self.node.run(command, env=environment, check=False, timeout=200)
         played = Played(answer, folder / "artifacts" / name)
         self.output += played.output

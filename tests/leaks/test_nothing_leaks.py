@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from lab import Machine, estate
-from lab.estate import MANAGED_DEVICE, UNAGREED_DEVICE, WARRANTY_DEVICE
+from lab.estate import MANAGED_DEVICE, NETWORK_DEVICES, ROUTER_DEVICE, SWITCH_DEVICE, UNAGREED_DEVICE, WARRANTY_DEVICE
+from lab.simulators.faults import FaultKind
 from lab.this_host import CHECKOUT
 from leaks.places import PLACES, Place, look
 from leaks.search import Search
@@ -261,6 +262,28 @@ def test_a_server_goes_into_service_by_ansible_playbook_of_an_operator(story: St
     story.operator_logs_out()
 
 
+def test_a_router_and_a_switch_go_into_service_and_get_new_logins(story: Story) -> None:
+    for name, playbook in (("network", into_service(story)), ("network again", _ROTATE)):
+        played = story.runner(name, ",".join(NETWORK_DEVICES), playbook, arguments="-e obet_mend=true")
+        shows_nothing(story, played)
+        assert played.failed == [], played.said[-3000:]
+        assert played.returncode == 0, played.said[-3000:]
+
+
+def test_network_devices_that_refuse_a_new_login(story: Story) -> None:
+    """What was refused is taken up again by the next run."""
+    both, commands = ",".join(NETWORK_DEVICES), {ROUTER_DEVICE: "/user/set", SWITCH_DEVICE: "username"}
+    for device, command in commands.items():
+        story.lab.simulator(NETWORK_DEVICES[device]).control.fault(FaultKind.REFUSE, command, text="% not now")
+    played = story.runner("refused logins", both, _ROTATE)
+    shows_nothing(story, played)
+    assert played.said.count("not now") >= len(commands)
+    assert played.returncode != 0
+    for name in NETWORK_DEVICES.values():
+        story.lab.simulator(name).control.clear()
+    story.play(_ROTATE, "--limit", both)
+
+
 # --- out of service
 
 
@@ -302,7 +325,7 @@ def test_access_ends(story: Story) -> None:
 
 def test_every_kind_of_secret_was_known(story: Story) -> None:
     kinds = {canary.name.partition(" (")[0] for canary in story.canaries()}
-    assert {"client_token", "secret_id", "role_id", "password", "status", "unseal key"} <= kinds
+    assert {"client_token", "secret_id", "role_id", "password", "status", "unseal key", "next_ssh_key"} <= kinds
     tokens = [canary for canary in story.canaries() if canary.name.startswith("client_token")]
     assert len(tokens) > 40, "one login and one token of a purpose for each run, at least"
 

@@ -47,7 +47,7 @@ class Watcher:
 class Secrets:
     """Every secret that Vault gave or took, as its own audit says it, in clear, to this process's memory alone."""
 
-    _NAMES = ("client_token", "secret_id", "role_id", "password", "services", "url")
+    _NAMES = ("client_token", "secret_id", "role_id", "password", "next", "services", "url", "ssh_key", "next_ssh_key")
 
     def __init__(self, vault: VaultServer, token: str, address: Path) -> None:
         """Adds an audit device to Vault that writes to a socket at `address`; nothing of it reaches a file."""

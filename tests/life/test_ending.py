@@ -14,7 +14,7 @@ from lab import Machine, estate
 from lab.estate import MANAGED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
 from lab.provision import Obet, provision
 from lab.this_host import CHECKOUT
-from lab.visitors import customer_is_root, password_login
+from lab.visitors import customer_may_do_everything, password_login
 from life_support import ADMINISTERED, Job, administrator, new_lab, promises, recap, verdict
 
 _GRANTS = [f"sys/policies/acl/obet-{purpose}-{WARRANTY_CUSTOMER}" for purpose in ("technical", "ending")]
@@ -109,10 +109,10 @@ def test_a_confirmation_of_what_is_not_in_place_is_refused(own: Obet) -> None:
 
 
 def test_nothing_of_ours_is_removed_before_the_customer_has_confirmed(own: Obet, server: Machine) -> None:
-    assert not customer_is_root(own.lab, server)
+    assert not customer_may_do_everything(own.lab, server)
     answer = own.play("post_warranty", "--limit", WARRANTY_DEVICE)
     assert "pending: the customer's own access is in place" in answer.stdout
-    assert customer_is_root(own.lab, server)
+    assert customer_may_do_everything(own.lab, server)
     assert server.run(["id", "obet"]).returncode == 0
     assert verdict(promises(own, WARRANTY_DEVICE)[1], "post-warranty")["holds"] is None
 
@@ -163,9 +163,9 @@ def test_the_server_keeps_nothing_of_ours(own: Obet, server: Machine, remembered
 
 
 def test_the_customer_keeps_his_access_and_the_outside_world_its_own(own: Obet, server: Machine) -> None:
-    assert customer_is_root(own.lab, server)
+    assert customer_may_do_everything(own.lab, server)
     server.restart()
-    assert customer_is_root(own.lab, server)
+    assert customer_may_do_everything(own.lab, server)
 
 
 def test_vault_holds_neither_secret_nor_grant_any_more(own: Obet) -> None:

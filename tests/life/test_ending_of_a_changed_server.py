@@ -10,7 +10,7 @@ from lab import Machine, estate
 from lab.estate import WARRANTY_DEVICE
 from lab.machine_accounts import reload_sshd
 from lab.provision import Obet, provision
-from lab.visitors import customer_is_root
+from lab.visitors import customer_may_do_everything
 from life_support import Job, new_lab, promises, recap, secret_path, verdict
 
 _KEYS = "/home/owner/.ssh/authorized_keys"
@@ -50,7 +50,7 @@ def test_a_key_that_the_contract_names_only_now_is_not_the_one_that_was_confirme
     estate.change_device(own.estate, WARRANTY_DEVICE, {"customer_access": access})
     assert "pending" in own.play("post_warranty", "--limit", WARRANTY_DEVICE).stdout
     own.obet("handover", "confirm", WARRANTY_DEVICE)
-    assert customer_is_root(own.lab, server)
+    assert customer_may_do_everything(own.lab, server)
 
 
 def test_a_server_whose_sshd_could_not_be_reloaded_is_not_touched(own: Obet, server: Machine) -> None:
@@ -71,7 +71,7 @@ def test_what_the_customer_removed_himself_does_not_stop_the_ending(own: Obet, s
     assert server.run(["find", "/", "-xdev", "-iname", "*obet*"]).stdout == ""
     assert server.run(["id", "obet"], check=False).returncode != 0
     reload_sshd(server)
-    assert customer_is_root(own.lab, server)
+    assert customer_may_do_everything(own.lab, server)
 
 
 def test_verify_shows_all_that_can_be_shown_of_an_ending_that_was_seen_through(own: Obet) -> None:

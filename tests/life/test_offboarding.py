@@ -10,7 +10,7 @@ import pytest
 from lab import Machine, estate
 from lab.estate import MANAGED_CUSTOMER, MANAGED_DEVICE, PAID_CUSTOMER, PAID_DEVICE, SECOND_PAID_DEVICE
 from lab.provision import Obet, provision
-from lab.visitors import customer_is_root, password_login, service_status
+from lab.visitors import customer_may_do_everything, password_login, service_status
 from life_support import Job, administrator, new_lab, recap, secret_path
 
 _LEAVING = (PAID_DEVICE, SECOND_PAID_DEVICE)
@@ -88,7 +88,7 @@ def test_nothing_of_ours_goes_before_the_customer_has_confirmed_his_own_access(o
     said, counts = offboard(own, *_LEAVING)
     for device in _LEAVING:
         assert f"{device}: pending: the customer's own access is in place" in said
-        assert customer_is_root(own.lab, server_of(own, device))
+        assert customer_may_do_everything(own.lab, server_of(own, device))
         assert is_ours(own, device)
         assert counts[device]["failed"] == 0
 
@@ -124,7 +124,7 @@ def test_access_to_all_his_devices_ends_and_their_secrets_are_destroyed(
         assert service_status(server, old["services"]["status"]) == 401
         for path in (secret_path(device), secret_path(device).replace("data", "metadata", 1)):
             assert own.lab.vault.answer("GET", path, token=admin)[0] == 404
-        assert customer_is_root(own.lab, server)
+        assert customer_may_do_everything(own.lab, server)
 
 
 def test_another_customer_is_untouched(own: Obet) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,12 +19,15 @@ from ios_support import until
 from lab.simulators.faults import FaultKind
 from network_support import described, nothing
 from obet.access.policy import ManagementPolicy
+from obet.defaults import REVERT_SECONDS
+from obet.devices import key_pairs
 from obet.devices.commit import commit
 from obet.devices.connection import Answer, try_login
 from obet.devices.driver import Change
+from obet.devices.own_login import takes
 from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError, NotLetInError
-from obet.model import Address, Addresses, CustomerAccess, ManagementService
+from obet.model import Address, Addresses, CustomerAccess, Device, ManagementService
 from obet.platforms.ios import driver_accounts
 from obet.platforms.ios.driver import IosDriver, open_driver
 from obet.platforms.ios.driver_console import opened
@@ -311,6 +315,121 @@ def test_a_key_that_ios_does_not_take_is_refused_by_its_kind_and_nothing_is_sent
     assert texts(switch) == before
 
 
+# Keys of our own
+
+
+KEYS = [key_pairs.generate("ssh-rsa") for _ in range(3)]
+
+
+def with_key(key: Secret, user: str = "obet") -> Login:
+    """With a password that the switch does not take."""
+    return Login(user, Secret("no-password-of-its-own"), key=key)
+
+
+def lines_of(*keys: Secret) -> list[str]:
+    return sorted(f"key-hash {driver_accounts.kept(key_pairs.public_key(key))}" for key in keys)
+
+
+def in_the_chain(switch: Simulator, user: str = "obet") -> list[str]:
+    """The lines of the account's keys, which must be the same in what is saved."""
+    found = []
+    for text in texts(switch):
+        block = re.search(rf"^  username {user}\n((?:   .*\n?)*)", text, re.MULTILINE)
+        found.append(sorted(line.strip() for line in block[1].splitlines()) if block else [])
+    assert found[0] == found[1]
+    return found[0]
+
+
+def given(switch: Simulator, *keys: Secret, user: str = "obet") -> None:
+    on(switch, lambda driver: driver.put_keys(user, tuple(map(key_pairs.public_key, keys))))
+
+
+def logged_in(device: Device, login: Login) -> Mapping[str, str]:
+    with open_driver(device, login) as driver:
+        return driver.accounts()
+
+
+def gets_in(switch: Simulator, login: Login) -> bool:
+    return at(switch, "node1", lambda: takes(described(switch), login))
+
+
+def test_a_key_of_ours_opens_its_account_and_no_password_goes_to_the_switch(switch: Simulator) -> None:
+    assert on(switch, lambda driver: driver.key_kind()) == "ssh-rsa"
+    given(switch, KEYS[0])
+    switch.control.reboot()
+    switch.control.forget()
+
+    assert at(switch, "node1", lambda: logged_in(described(switch), with_key(KEYS[0])))["obet"] == "full"
+    assert gets_in(switch, with_key(KEYS[0]))
+    offered = switch.control.offered()
+    assert {one.kind for one in offered} == {"user", "key"}
+    assert all(one.accepted for one in offered)
+
+
+def test_no_key_but_the_accounts_own_opens_it_and_a_refused_one_is_a_refused_login(switch: Simulator) -> None:
+    on(switch, lambda driver: driver.put_account("obet-read", Secret("Reader-1"), "read"))
+    given(switch, KEYS[0])
+    switch.control.forget()
+    for refused in (with_key(KEYS[1]), with_key(KEYS[0], "obet-read")):
+        assert not gets_in(switch, refused)
+        with pytest.raises(LoginRefusedError, match=f"refuses the login of {refused.user}"):
+            at(switch, "node1", partial(logged_in, described(switch), refused))
+    assert "password" not in {one.kind for one in switch.control.offered()}
+
+
+def test_no_key_goes_to_a_device_with_another_host_key(switch: Simulator) -> None:
+    pinned = described(switch)
+    switch.control.fault(FaultKind.HOST_KEY)
+    for log_in in (takes, logged_in):
+        with pytest.raises(DeviceError, match="wrong host key"):
+            at(switch, "node1", partial(log_in, pinned, with_key(KEYS[0])))
+    assert switch.control.offered() == []
+
+
+def test_an_account_has_just_the_keys_that_it_was_given_and_others_keep_theirs(switch: Simulator) -> None:
+    on(switch, lambda driver: driver.put_customer(CustomerAccess(account="owner", public_key=public(RSA))))
+    stranger = public(asyncssh.generate_private_key("ssh-rsa", key_size=2048))
+    lines = ["ip ssh pubkey-chain", " username obet", f"  key-hash {driver_accounts.kept(stranger)}", "  exit", " exit"]
+    switch.control.call("configure", lines=lines)
+    for keys in (KEYS[:2], KEYS[1:2], KEYS[1:2], KEYS[1:]):
+        given(switch, *keys)
+        assert in_the_chain(switch) == lines_of(*keys)
+    assert [gets_in(switch, with_key(key)) for key in KEYS] == [False, True, True]
+    assert customer_gets_in(switch, RSA)
+
+
+def test_a_key_that_the_switch_has_not_taken_is_said(switch: Simulator) -> None:
+    for text in ("% Invalid input detected at '^' marker.", "%SSH: Failed to decode the Key Value"):
+        switch.control.fault(FaultKind.REFUSE, "key-hash", text=text, times=1)
+        with pytest.raises(DeviceError, match=r"refuses `key-hash …`|has not taken") as raised:
+            given(switch, KEYS[0])
+        one_line(raised.value)
+        switch.control.clear()
+    assert in_the_chain(switch) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ip ssh server authenticate user password",
+        "ip ssh server algorithm publickey x509v3-ssh-rsa ssh-rsa",
+        "ip ssh server algorithm publickey x509v3-rsa2048-sha256 ecdsa-sha2-nistp256",
+    ],
+)
+def test_a_switch_that_takes_no_key_that_we_would_sign_with_is_told_from_one_that_does(
+    switch: Simulator, line: str
+) -> None:
+    assert on(switch, lambda driver: driver.key_kind()) == "ssh-rsa"
+    switch.control.call("configure", lines=[line])
+    assert on(switch, lambda driver: driver.key_kind()) is None
+
+
+def test_no_key_is_changed_while_a_colleagues_change_is_pending(switch: Simulator) -> None:
+    on(switch, lambda driver: driver.arm(change("other")))
+    with pytest.raises(DeviceError, match="nothing else is changed meanwhile"):
+        given(switch, KEYS[0])
+
+
 # What must be there before
 
 
@@ -526,6 +645,27 @@ def test_a_slow_device_is_waited_for_and_a_silent_one_is_not(switch: Simulator) 
         at(switch, "node1", lambda: ask(0.3))
 
 
+@pytest.mark.parametrize(("wait", "in_time"), [(REVERT_SECONDS["ios"], True), (60, False)])
+def test_two_seconds_for_each_answer_are_in_time_for_the_confirmation(
+    switch: Simulator, wait: int, in_time: bool
+) -> None:
+    before = texts(switch)
+    switch.control.scale(20)
+    switch.control.fault(FaultKind.SLOW, "", seconds=0.1)  # which are two of the switch's own seconds
+    try:
+        if in_time:
+            assert restrict(switch, change(wait=wait))[-1] is Step.MANAGEMENT_CHANGE_CONFIRMED
+        else:
+            with pytest.raises(DeviceError):
+                restrict(switch, change(wait=wait))
+    finally:
+        switch.control.clear()
+        switch.control.scale(1)
+    if not in_time:
+        taken_back(switch)
+        assert texts(switch) == before
+
+
 def test_thousands_of_lines_and_text_that_is_no_ascii_are_read_and_ruled(switch: Simulator) -> None:
     foreign = [f" permit ip host 192.0.2.{n % 256} host 203.0.113.{n // 256}" for n in range(4000)]
     text = "Щит № 3, Übergang".encode().decode("latin-1")  # the console takes bytes
@@ -646,6 +786,8 @@ def test_many_drivers_at_once_do_not_disturb_each_other(switch: Simulator) -> No
 
 def onboarded(switch: Simulator) -> None:
     on(switch, lambda driver: driver.put_account("obet-read", Secret("Reader-1"), "read"))
+    given(switch, KEYS[0])
+    given(switch, KEYS[1], user="obet-read")
     restrict(switch, change())
     on(switch, lambda driver: driver.put_customer(CustomerAccess(account="owner", public_key=public(RSA))))
 
@@ -657,12 +799,12 @@ def test_ours_goes_and_the_customers_managers_are_let_in_alone(switch: Simulator
     assert switch.control.state()["files"], "the timer leaves a copy"
     co_managers = (addresses("198.51.100.12", "2001:db8:51::12"),)
 
-    def end(driver: IosDriver) -> tuple[str, ...]:
+    def end(driver: IosDriver) -> None:
         assert set(driver.residue(OURS)) >= {*OURS, "OBET-MANAGEMENT-V4", "OBET-MANAGEMENT-V6", "flash:obet-archive"}
         driver.remove_ours(OURS, nothing)
-        return driver.residue(OURS)
+        assert driver.residue(OURS) == ()
 
-    assert on(switch, end, co_managers=co_managers) == ()
+    on(switch, end, co_managers=co_managers)
     switch.control.reboot()
     for text in texts(switch):
         assert "obet" not in text.lower()
@@ -683,6 +825,28 @@ def test_where_the_customer_names_no_managers_his_lines_are_as_they_were_and_old
     for login in (("obet", PASSWORD), ("obet-read", "Reader-1")):
         with pytest.raises(LoginRefusedError):
             on(switch, lambda _: None, login=login)
+    assert not gets_in(switch, with_key(KEYS[0]))
+    assert not gets_in(switch, with_key(KEYS[1], "obet-read"))
+
+
+def test_an_account_that_is_gone_with_its_key_left_is_residue(switch: Simulator) -> None:
+    given(switch, KEYS[0])
+    switch.control.call("configure", lines=["no username obet"])
+    assert on(switch, lambda driver: "obet" in driver.residue(OURS), login=initial(switch))
+    on(switch, lambda driver: driver.remove_ours(OURS, nothing), login=initial(switch))
+    assert "obet" not in texts(switch)[0]
+
+
+def test_lines_that_were_bound_to_a_list_of_the_customers_are_bound_to_it_again(switch: Simulator) -> None:
+    his = ["access-list 23 permit 198.51.100.0 0.0.0.255", "line vty 0 15", " access-class 23 in"]
+    switch.control.call("configure", lines=his)
+    onboarded(switch)
+    assert reaches(switch, "outsider1", switch.ipv4, 22) is False
+    on(switch, lambda driver: driver.remove_ours(OURS, nothing))
+    for text in texts(switch):
+        assert set(re.findall(r"^ (.*access-class .*)$", text, re.MULTILINE)) == {"access-class 23 in"}
+        assert "obet" not in text.lower()
+    assert [reaches(switch, host, switch.ipv4, 22) for host in ("outsider1", "customer1")] == [True, False]
 
 
 def test_copies_of_the_customers_own_archive_go_only_where_they_name_us(switch: Simulator) -> None:

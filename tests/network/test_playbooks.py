@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,95 +11,84 @@ from lab import estate
 from lab.estate import NETWORK_DEVICES, ROUTER_DEVICE, SWITCH_DEVICE
 from lab.network import NAMESPACES
 from lab.processes import in_namespaces
-from lab.provision import Obet, provision
-from lab.simulators.simulator import Simulator
+from lab.provision import Obet
 from lab.vault_proxy import Request, VaultProxy
-from lab.visitors import customer_may_do_everything, network_login
+from lab.visitors import customer_may_do_everything, password_login
 from life_support import (
     Edit,
     Job,
-    administrator,
     edited,
     fails_clearly,
     files_under,
     let_locks_expire,
-    new_lab,
     promises,
     recap,
     secret_path,
     verdict,
 )
+from network_in_service import (
+    BETWEEN,
+    BOTH,
+    DEVICES,
+    OURS,
+    accounts,
+    admin,
+    network,
+    reaches,
+    running,
+    simulator,
+    takes_key,
+    takes_password,
+    time_runs_out,
+)
 
-__all__ = ["edited"]
-BOTH = ",".join(NETWORK_DEVICES)
-DEVICES = pytest.mark.parametrize("device", NETWORK_DEVICES, ids=NETWORK_DEVICES.get)
-# Between "the rules are in force" and "the change is confirmed" the node asks Vault for the probes' certificate.
-_BETWEEN = "sign/obet-vantage"
+__all__ = ["admin", "edited", "network"]
 _MANAGEMENT = {ROUTER_DEVICE: (8729, 22), SWITCH_DEVICE: (22,)}
-
-
-@pytest.fixture(scope="module")
-def network() -> Iterator[Obet]:
-    """A router and a switch in service: taken over and restricted. Tests leave them as they found them."""
-    with new_lab() as lab:
-        own = provision(lab, NETWORK_DEVICES)
-        own.play("onboard", "--limit", BOTH)
-        own.play("restrict_access", "--limit", BOTH, "-e", "obet_mend=true")
-        yield own
-
-
-@pytest.fixture(scope="module")
-def admin(network: Obet) -> str:
-    return administrator(network.lab)
-
-
-def simulator(own: Obet, device: str) -> Simulator:
-    return own.lab.simulator(NETWORK_DEVICES[device])
-
-
-def running(own: Obet, device: str) -> str:
-    """What it runs, without the line that tells the time."""
-    text = str(simulator(own, device).control.state()["running"])
-    return text.partition("\n")[2] if device == ROUTER_DEVICE else text
-
-
-def reaches(own: Obet, host: str, address: str, port: int) -> bool:
-    try:
-        own.lab.host(host).connect(address, port, timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def accounts(own: Obet, device: str, account: str) -> dict[str, str]:
-    """The password of an account of ours, as a job reads it."""
-    job = Job(own)
-    status, answer = job.call(job.token(device), "GET", f"{secret_path(device)}/accounts/{account}")
-    assert status == 200, answer
-    found: dict[str, str] = answer["data"]["data"]
-    return found
 
 
 @DEVICES
 def test_the_customers_initial_password_is_taken_over_and_refused(network: Obet, device: str) -> None:
     router = simulator(network, device)
     login = router.initial_login
-    refused = network_login(network.lab, router, login.user, login.password)
+    refused = password_login(network.lab, router, login.user, login.password)
     assert refused.returncode != 0
     assert "Permission denied" in refused.stderr
     ours = Job(network).secrets(device)["login"]
     assert (ours["user"], ours["taken_over"]) == (login.user, True)
-    assert network_login(network.lab, router, ours["user"], ours["password"]).returncode == 0
+    assert password_login(network.lab, router, ours["user"], ours["password"]).returncode == 0
 
 
 @DEVICES
-def test_our_accounts_have_passwords_of_their_own_and_the_looking_one_changes_nothing(
+def test_our_accounts_have_passwords_and_keys_of_their_own(network: Obet, device: str) -> None:
+    full, read = (accounts(network, device, account) for account in OURS)
+    assert len({full["password"], read["password"], Job(network).secrets(device)["login"]["password"]}) == 3
+    assert full["ssh_key"] != read["ssh_key"]
+    assert takes_password(network, device, "obet", full["password"])
+    assert not takes_password(network, device, "obet", read["password"])
+    assert takes_key(network, device, "obet", full["ssh_key"])
+    assert not takes_key(network, device, "obet", read["ssh_key"])
+
+
+@DEVICES
+def test_over_ssh_the_password_opens_our_account_only_where_the_platform_cannot_refuse_it(
     network: Obet, device: str
 ) -> None:
-    full, read = accounts(network, device, "obet")["password"], accounts(network, device, "obet-read")["password"]
-    assert len({full, read, Job(network).secrets(device)["login"]["password"]}) == 3
-    assert network_login(network.lab, simulator(network, device), "obet", full).returncode == 0
-    assert network_login(network.lab, simulator(network, device), "obet", read).returncode != 0
+    password = accounts(network, device, "obet")["password"]
+    opened = password_login(network.lab, simulator(network, device), "obet", password).returncode == 0
+    assert opened == (device == SWITCH_DEVICE)
+
+
+@DEVICES
+def test_everyday_work_sends_a_password_only_to_what_takes_no_keys(network: Obet, device: str) -> None:
+    control = simulator(network, device).control
+    control.forget()
+    network.play("onboard", "--limit", device)
+    network.play("verify_access", "--limit", device)
+    promises(network, device)
+    ours = [one for one in control.offered() if one.user in OURS and one.kind in {"password", "key"}]
+    assert {one.kind for one in ours if one.service == "ssh"} == {"key"}
+    assert {one.service for one in ours if one.kind == "password"} <= {"api-ssl"}
+    assert all(one.accepted for one in ours)
 
 
 @DEVICES
@@ -185,59 +173,8 @@ def test_a_node_that_fails_after_arming_means_that_the_device_reverts(network: O
     finally:
         node2.boot()
     fails_clearly(answer, 2, device, "node2", "takes the change back")
-    _time_runs_out(network, device)
+    time_runs_out(network, device)
     assert running(network, device) == before
-
-
-def test_a_device_that_is_gone_is_one_line_and_the_other_is_worked_on(network: Obet, edited: Edit) -> None:
-    edited(estate.device_file(network.estate, SWITCH_DEVICE), "203.0.113.21", "203.0.113.22")
-    router = simulator(network, ROUTER_DEVICE)
-    router.stop()
-    try:
-        answer = network.play("restrict_access", "--limit", BOTH, check=False)
-    finally:
-        router.start()
-    fails_clearly(answer, 2, ROUTER_DEVICE)
-    assert recap(answer.stdout)[ROUTER_DEVICE]["failed"] == 1
-    assert recap(answer.stdout)[SWITCH_DEVICE] | {"ok": 0, "skipped": 0} == recap(answer.stdout)[SWITCH_DEVICE] | {
-        "ok": 0,
-        "skipped": 0,
-        "failed": 0,
-    }
-    assert recap(answer.stdout)[SWITCH_DEVICE]["changed"] == 1
-
-
-def test_after_that_the_switch_has_its_own_rules_again(network: Obet) -> None:
-    network.play("restrict_access", "--limit", BOTH)
-    assert promises(network, *NETWORK_DEVICES)[0] == 0
-
-
-@DEVICES
-def test_a_vault_that_is_sealed_between_arming_and_confirming_means_that_the_device_reverts(
-    network: Obet, device: str, edited: Edit, admin: str
-) -> None:
-    before, vault = running(network, device), network.lab.vault
-    edited(estate.device_file(network.estate, device), "203.0.113.21", "203.0.113.22")
-    sealed: list[str] = []
-
-    def seal(_: Request) -> None:
-        if not sealed:
-            sealed.append(running(network, device))
-            vault.request("PUT", "sys/seal", {}, admin)
-
-    with VaultProxy(network.lab) as proxy:
-        edited(network.estate / "estate.yml", vault.address, proxy.address)
-        proxy.on(_BETWEEN, seal)
-        try:
-            answer = network.play("restrict_access", "--limit", device, check=False)
-        finally:
-            if sealed:
-                vault.unseal()
-    assert "203.0.113.22" in sealed[0], "the rules were in force"
-    fails_clearly(answer, 2, device, "Vault is sealed", "takes the change back")
-    _time_runs_out(network, device)
-    assert running(network, device) == before
-    let_locks_expire(network.lab, admin)
 
 
 @DEVICES
@@ -257,7 +194,7 @@ def test_a_run_killed_between_arming_and_confirming_is_taken_back_and_the_next_o
 
     with VaultProxy(network.lab) as proxy:
         edited(network.estate / "estate.yml", network.lab.vault.address, proxy.address)
-        proxy.on(_BETWEEN, kill)
+        proxy.on(BETWEEN, kill)
         assert network.play("restrict_access", "--limit", device, check=False).returncode == -signal.SIGKILL
         proxy.forward_all()
         let_locks_expire(network.lab, admin)
@@ -272,8 +209,9 @@ def test_a_run_killed_between_arming_and_confirming_is_taken_back_and_the_next_o
     assert "203.0.113.22" not in running(network, device)
 
 
-def test_no_password_of_a_device_stands_in_a_file_of_the_node(network: Obet) -> None:
-    passwords = [accounts(network, d, a)["password"] for d in NETWORK_DEVICES for a in ("obet", "obet-read")]
+def test_no_password_and_no_key_of_a_device_stands_in_a_file_of_the_node(network: Obet) -> None:
+    logins = [accounts(network, device, account) for device in NETWORK_DEVICES for account in OURS]
+    passwords = [line for login in logins for line in (login["password"], login["ssh_key"].splitlines()[-2])]
     passwords += [Job(network).secrets(device)["login"]["password"] for device in NETWORK_DEVICES]
     folders = [network.lab.node1.directory, network.lab.node1.home, network.estate]
     control = network.lab.node1.home / "planted"
@@ -289,22 +227,15 @@ def _holds(path: Path, word: str) -> bool:
     return word.encode() in path.read_bytes()
 
 
-def _time_runs_out(own: Obet, device: str) -> None:
-    control = simulator(own, device).control
-    control.advance(3600)
-    control.settled()
-
-
 def test_rotated_credentials_work_and_the_old_are_refused(network: Obet) -> None:
-    before = {(d, a): accounts(network, d, a) for d in NETWORK_DEVICES for a in ("obet", "obet-read")}
+    before = {(device, account): accounts(network, device, account) for device in NETWORK_DEVICES for account in OURS}
     network.play("rotate_credentials", "--limit", BOTH)
     for (device, account), old in before.items():
         new = accounts(network, device, account)
-        assert set(new) == {"password"}
-        assert new != old
-        if account == "obet":
-            assert network_login(network.lab, simulator(network, device), account, new["password"]).returncode == 0
-        assert network_login(network.lab, simulator(network, device), account, old["password"]).returncode != 0
+        assert set(new) == {"password", "ssh_key"}
+        assert set(new.values()).isdisjoint(old.values())
+        assert [takes_password(network, device, account, one["password"]) for one in (old, new)] == [False, True]
+        assert [takes_key(network, device, account, one["ssh_key"]) for one in (old, new)] == [False, True]
 
 
 @DEVICES
@@ -314,25 +245,24 @@ def test_the_ending_waits_for_the_customer_then_leaves_nothing_of_ours(network: 
     if device == next(iter(NETWORK_DEVICES)):
         estate.end_warranty_now(own.estate)
         own.obet("vault", "apply")
-    known = [("obet", accounts_in_an_ending(own, device, "obet"))]
+    known = {account: accounts(own, device, account, "ending") for account in OURS}
     answer = own.play("post_warranty", "--limit", device)
     assert "pending" in answer.stdout
-    assert network_login(own.lab, router, *known[0]).returncode == 0, "nothing of ours is removed before he confirmed"
+    for account, login in known.items():  # nothing of ours is removed before he confirmed
+        assert takes_password(own, device, account, login["password"])
+        assert takes_key(own, device, account, login["ssh_key"])
     assert customer_may_do_everything(own.lab, router)
     own.obet("handover", "confirm", device)
+    router.control.forget()
     own.play("post_warranty", "--limit", device)
+    offered = router.control.offered()
     assert customer_may_do_everything(own.lab, router)
-    assert all(network_login(own.lab, router, *login).returncode != 0 for login in known)
+    for account, login in known.items():
+        assert password_login(own.lab, router, account, login["password"]).returncode != 0
+    assert {one.user for one in offered if one.kind == "key" and not one.accepted} == set(OURS)
     assert "obet" not in json.dumps(router.control.state()["running"]).lower()
     job = Job(own)
     assert job.call(job.token(device, "ending"), "GET", secret_path(device))[0] in {403, 404}
     own.obet("vault", "apply")
     _, found = promises(own, device)
     assert [f for f in verdict(found, "post-warranty")["failures"] if f["where"] == device] == []
-
-
-def accounts_in_an_ending(own: Obet, device: str, account: str) -> str:
-    job = Job(own)
-    status, answer = job.call(job.token(device, "ending"), "GET", f"{secret_path(device)}/accounts/{account}")
-    assert status == 200, answer
-    return str(answer["data"]["data"]["password"])

@@ -15,13 +15,17 @@ from typing import Any, TypeVar
 import asyncssh
 import msgspec
 import pytest
+from builders import addresses
 from lab.simulators.simulator import Simulator
 from network_support import OURS, Bench, described, nothing
+from obet.devices import key_pairs
 from obet.devices.commit import commit
-from obet.devices.driver import Change
+from obet.devices.driver import Change, Rights
+from obet.devices.own_login import takes, takes_wholly
 from obet.erasure.steps import Step
-from obet.errors import DeviceError, LoginRefusedError, ProofError
+from obet.errors import DeviceError, LoginRefusedError, NotLetInError, ProofError
 from obet.model import CustomerAccess, ManagementService
+from obet.platforms.routeros import driver_ending
 from obet.platforms.routeros.driver import RouterosDriver, open_driver
 from obet.platforms.routeros.proof import prove
 from obet.platforms.routeros.rules import render
@@ -717,15 +721,110 @@ def test_a_key_of_a_type_that_the_router_does_not_take_is_said_and_leaves_no_fil
     assert router.control.state()["files"] == []
 
 
+# Keys of our own.
+
+KEYS = [key_pairs.generate("ssh-ed25519") for _ in range(3)]
+
+
+def given(router: Bench, *keys: Secret, user: str = "obet") -> Login:
+    """The account with these keys; what comes back is its login by the last."""
+    password = Secret(f"password of {user}")
+    rights: Rights = "full" if user == "obet" else "read"
+    driven(router, lambda driver: driver.put_account(user, password, rights))
+    driven(router, lambda driver: driver.put_keys(user, tuple(map(key_pairs.public_key, keys))))
+    return Login(user, password, key=keys[-1])
+
+
+def gets_in(router: Bench, login: Login, *, wholly: bool = False) -> bool:
+    return router.at("node1", lambda: (takes_wholly if wholly else takes)(router.device, login))
+
+
+def keys_of(router: Bench, user: str = "obet") -> list[str]:
+    rows = driven(router, lambda driver: driver._api.ask("/user/ssh-keys/print", f"?user={user}"))
+    return sorted(f"{row['key']} {row['key-owner']}" for row in rows)
+
+
+@pytest.mark.parametrize("user", ["obet", "obet-read"])
+def test_over_ssh_a_key_of_ours_opens_its_account_and_the_password_does_so_no_more(router: Bench, user: str) -> None:
+    own = given(router, KEYS[0], user=user)
+    router.control.forget()
+    running = driven(router, lambda driver: driver.running(), login=own)
+    assert "/ip service" in running
+    assert {found.kind for found in router.control.offered() if found.service == "ssh"} == {"user", "key"}
+    assert gets_in(router, own, wholly=True)
+    assert not gets_in(router, Login(user, own.password), wholly=True)
+    with pytest.raises(DeviceError, match="refused"):
+        driven(router, lambda driver: driver.running(), login=Login(user, own.password))
+    assert gets_in(router, Login(user, own.password)), "its API knows passwords alone"
+
+
+def test_a_router_that_is_told_so_takes_the_password_over_ssh_beside_a_key(router: Bench) -> None:
+    own = given(router, KEYS[0])
+    script(router, "/ip ssh set always-allow-password-login=yes")
+    assert gets_in(router, Login("obet", own.password), wholly=True)
+
+
+def test_no_key_but_the_accounts_own_opens_it(router: Bench) -> None:
+    own, other = given(router, KEYS[0]), given(router, KEYS[1], user="obet-read")
+    assert not gets_in(router, msgspec.structs.replace(own, key=other.key))
+    assert not gets_in(router, msgspec.structs.replace(other, key=own.key))
+    router.control.reboot()
+    assert gets_in(router, own)
+    assert gets_in(router, other)
+
+
+def test_no_key_goes_to_a_router_with_another_host_key(router: Bench) -> None:
+    own = given(router, KEYS[0])
+    router.control.forget()
+    router.control.fault("host-key")
+    with pytest.raises(DeviceError, match="wrong host key"):
+        gets_in(router, own)
+    assert router.control.offered() == []
+
+
+def test_an_account_has_just_the_keys_that_it_was_given_and_others_keep_theirs(router: Bench) -> None:
+    owner, stranger = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    driven(router, lambda driver: driver.put_customer(access_by(owner)))
+    given(router, KEYS[0])
+    line = stranger.export_public_key().decode().strip()
+    script(router, f'/user ssh-keys add user=obet key="{line}"')
+    for keys in (KEYS[:2], KEYS[1:2], KEYS[1:2], KEYS[1:]):
+        given(router, *keys)
+        assert keys_of(router) == sorted(map(key_pairs.public_key, keys))
+    opened = [gets_in(router, Login("obet", Secret("x"), key=key)) for key in KEYS]
+    assert opened == [False, True, True]
+    assert opens(router, "owner", owner)
+    assert router.control.state()["files"] == []
+
+
+def test_the_public_key_names_nothing_but_itself() -> None:
+    first, second = (key_pairs.public_key(key).split() for key in KEYS[:2])
+    assert re.fullmatch(r"obet-[0-9a-f]{16}", first[2])
+    assert len({first[2], second[2]}) == 2
+    assert key_pairs.private_key(KEYS[0]).get_comment() is None
+
+
+def test_a_key_that_the_router_does_not_take_is_said_and_leaves_no_file(router: Bench) -> None:
+    router.control.fault("refuse", "/user/ssh-keys/import", text="unable to load key file")
+    with pytest.raises(DeviceError, match="unable to load key file"):
+        given(router, KEYS[0])
+    assert router.control.state()["files"] == []
+
+
+def test_a_router_that_is_not_managed_over_ssh_gets_no_key(router: Bench) -> None:
+    api_only = (ManagementService(protocol="api-ssl"),)
+    assert driven(router, lambda driver: driver.key_kind()) == "ssh-ed25519"
+    assert driven(router, lambda driver: driver.key_kind(), management=api_only) is None
+
+
 # The end.
 
 OUR_ACCOUNTS = ("obet", "obet-read")
 
 
 def administered(router: Bench) -> Login:
-    own = Login("obet", Secret("our-password"))
-    driven(router, lambda driver: driver.put_account("obet", own.password, "full"))
-    driven(router, lambda driver: driver.put_account("obet-read", Secret("looking"), "read"))
+    own = given(router, KEYS[0])
+    given(router, KEYS[1], user="obet-read")
     committed(router, change(router))
     return own
 
@@ -734,26 +833,127 @@ def test_what_was_ours_goes_and_the_customers_own_access_stays(router: Bench) ->
     own, key = administered(router), asyncssh.generate_private_key("ssh-ed25519")
     script(router, '/ip firewall filter add chain=input action=accept comment="his own"')
 
-    def end(driver: RouterosDriver) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def end(driver: RouterosDriver) -> tuple[str, ...]:
         driver.put_customer(access_by(key))
         before = driver.residue(OUR_ACCOUNTS)
         driver.remove_ours(OUR_ACCOUNTS, nothing)
-        return before, driver.residue(OUR_ACCOUNTS)
+        return before
 
-    before, after = driven(router, end, login=own)
-    assert {"account obet", "account obet-read", "rule 0 of /ip firewall filter"} <= set(before)
-    assert after == ()
+    before = driven(router, end, login=own)
+    assert {"account obet", "SSH key of obet", "account obet-read", "rule 0 of /ip firewall filter"} <= set(before)
+    assert driven(router, lambda driver: driver.residue(OUR_ACCOUNTS)) == ()
     assert ours(router) == ""
     assert "198.51.100.12" not in running(router)
     assert 'comment="his own"' in running(router)
-    for login in (own, Login("obet-read", Secret("looking"))):
-        with pytest.raises(LoginRefusedError):
-            driven(router, lambda driver: driver.pending(), login=login)
+    for user, own_key in zip(OUR_ACCOUNTS, KEYS, strict=False):
+        login = Login(user, Secret(f"password of {user}"))
+        assert not gets_in(router, login)
+        assert not gets_in(router, msgspec.structs.replace(login, key=own_key))
     assert opens(router, "owner", key)
     assert (
         driven(router, lambda driver: (driver.remove_ours(OUR_ACCOUNTS, nothing), driver.residue(OUR_ACCOUNTS))[1])
         == ()
     )
+
+
+CO_MANAGERS = (addresses("198.51.100.12", "2001:db8:51::12"),)
+
+
+def ended(router: Bench, own: Login, **more: Any) -> str:
+    """What of it was not seen."""
+
+    def end(driver: RouterosDriver) -> str:
+        driver.remove_ours(OUR_ACCOUNTS, more.get("refused", nothing))
+        return driver.leave()
+
+    return driven(router, end, login=own, co_managers=CO_MANAGERS)
+
+
+def is_let_in(router: Bench, host: str) -> bool:
+    """On both families and all ports; in part would be neither."""
+
+    def tried() -> set[bool]:
+        found = set()
+        for address in router.device.addresses.both:
+            for service in router.device.management:
+                try:
+                    socket.create_connection((str(address), service.port), 0.3).close()
+                    found.add(True)
+                except OSError:
+                    found.add(False)
+        return found
+
+    (outcome,) = router.at(host, tried)
+    return outcome
+
+
+def is_the_customers_alone(router: Bench) -> bool:
+    """His managers get in, and there is nothing of ours."""
+    sources = [address for host in CO_MANAGERS for address in host.both]
+    others = [source for source in OURS if source not in str(CO_MANAGERS)]
+    named = [source for source in others if f"{source}/" in running(router) or f"{source} " in running(router)]
+    proven = prove(router.control.state()["running"], sources, [22, 8729])
+    return (ours(router), named, proven) == ("", [], [])
+
+
+def test_where_the_customer_names_managers_they_alone_get_in_afterwards(router: Bench) -> None:
+    own, seen = administered(router), []
+    script(router, '/ip firewall filter add chain=management action=accept comment="his own"')
+
+    def refused() -> None:
+        seen.append(is_let_in(router, "node1"))
+        with pytest.raises(LoginRefusedError):
+            driven(router, lambda driver: driver.pending(), login=own)
+
+    assert ended(router, own, refused=refused) == ""
+    assert seen == [True], "that a login is refused can only be seen while it can be tried"
+    router.control.settled()
+    assert [is_let_in(router, host) for host in ("node1", "node2", "outsider1")] == [False, True, False]
+    assert is_the_customers_alone(router)
+    assert 'comment="his own"' in running(router), "a chain of that name is his"
+    assert driven(router, lambda driver: set(driver.accounts()), host="node2").isdisjoint(OUR_ACCOUNTS)
+
+
+def test_an_ending_that_is_cut_off_behind_our_account_is_brought_to_its_end_by_the_router(router: Bench) -> None:
+    own = administered(router)
+    driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=own, co_managers=CO_MANAGERS)
+    with pytest.raises(LoginRefusedError):
+        driven(router, lambda driver: driver.pending(), login=own)
+    assert not is_the_customers_alone(router)
+    time_passes(router, 20 * 60)
+    with pytest.raises(NotLetInError):
+        driven(router, lambda driver: driver.pending(), login=own, patience=0.3)
+    assert is_the_customers_alone(router)
+
+
+def test_a_router_that_does_not_go_on_when_told_is_told_as_not_seen(
+    router: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = administered(router)
+    monkeypatch.setattr(driver_ending, "_LONGEST", 0.0)
+    router.control.fault("refuse", "/system/scheduler/set", text="not permitted")
+    assert "by itself within 20 minutes" in ended(router, own)
+    time_passes(router, 20 * 60)
+    assert is_the_customers_alone(router)
+
+
+@pytest.mark.parametrize("command", ["/system/scheduler/add", "/user/set", "/user/remove"])
+@pytest.mark.parametrize("kind", ["drop", "drop-after"])
+def test_an_ending_towards_the_customers_managers_that_is_cut_off_comes_to_the_same_end(
+    router: Bench, command: str, kind: str
+) -> None:
+    own = administered(router)
+    router.control.fault(kind, command, times=1)
+    with suppress(DeviceError):
+        driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=own, co_managers=CO_MANAGERS)
+    router.control.clear()
+    for again in (own, Login(own.user, own.password)):  # as whoever doubts its key comes in
+        with suppress(DeviceError):
+            driven(
+                router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=again, co_managers=CO_MANAGERS
+            )
+    time_passes(router, 20 * 60)
+    assert is_the_customers_alone(router)
 
 
 @pytest.mark.parametrize("command", ["/import", "/file/remove", "/user/ssh-keys", "/user/group/remove", "/user/remove"])

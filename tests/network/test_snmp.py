@@ -5,6 +5,7 @@ One story in its order: each test goes on from where the one before it left both
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -243,6 +244,9 @@ def test_the_ending_takes_the_user_away_and_its_passphrases(network: Obet) -> No
         state = network.lab.simulator(NETWORK_DEVICES[device]).control.state()
         assert "obet" not in str(state["running"]).lower()
     assert network.lab.simulator("switch1").control.state()["snmp_users"] == []
+    journal = (network.lab.node1.home / ".local/state/obet/journal.jsonl").read_text().splitlines()
+    refused = [line for line in map(json.loads, journal) if line["step"] == "credentials refused"]
+    assert {line["device"] for line in refused if line["detail"]["snmp"] >= 2} == set(NETWORK_DEVICES)
     network.obet("vault", "apply")
     _, found = promises(network, *NETWORK_DEVICES)
     assert verdict(found, "post-warranty")["failures"] == []

@@ -11,13 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 from builders import (
+    CHECKOUT,
     CUSTOMER,
     DEVICE,
     KEY,
+    PLATFORMS,
     SECOND_DEVICE,
     addresses,
     customer,
     device,
+    device_of,
     estate,
     instant,
     ips,
@@ -85,7 +88,11 @@ def test_its_rules_are_those_of_the_policy() -> None:
     assert found.text == text
     assert set(found.sources) == {str(a) for a in [*whole.fixed_addresses, *ips("203.0.113.21")]}
     assert found.ports == (22,)
-    assert found.revert_seconds > 0
+    assert found.revert_seconds == 60
+
+
+def test_a_device_that_is_typed_to_has_longer_until_it_takes_a_change_back() -> None:
+    assert plan(of=device(platform="ios")).management.revert_seconds == 180
 
 
 def test_an_unsafe_policy_makes_no_plan() -> None:
@@ -186,6 +193,13 @@ def test_what_is_not_served_yet_has_no_plan_and_one_line_says_so(what: str, chan
         plan(of=device(**changes))
     assert str(caught.value).startswith(f"{DEVICE}: {what}: is not served yet")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_platform_is_served_when_there_is_a_driver_for_it(platform: str) -> None:
+    """Rules and a proof alone do not make one."""
+    driver = CHECKOUT / "plugins" / "obet" / "platforms" / platform / "driver.py"
+    assert (device_of(platform).not_served == "") is driver.is_file()
 
 
 def test_a_linux_device_of_the_customers_is_served_directly_and_through_a_tunnel() -> None:

@@ -10,6 +10,7 @@ import asyncssh
 import msgspec
 
 from obet.devices.identity import Certificate
+from obet.devices.key_pairs import private_key
 from obet.errors import DeviceError
 from obet.model import Address, Device, ManagementService
 from obet.vault.device_secrets import Login
@@ -75,7 +76,7 @@ async def try_login(
 
 
 def connect_options(device: Device, credential: Mapping[str, Any]) -> dict[str, Any]:
-    """What asyncssh takes for a login to the device; `credential` is of `with_password` or `with_certificate`."""
+    """What asyncssh takes for a login to the device; `credential` is of one of the `with_…`."""
     return pinned(device.host_key) | {"client_keys": None} | dict(credential)
 
 
@@ -113,6 +114,13 @@ def with_password(login: Login) -> dict[str, Any]:
         "password": login.password.reveal(),
         "preferred_auth": "keyboard-interactive,password",
     }
+
+
+def with_login(login: Login) -> dict[str, Any]:
+    """By its key over SSH, if it has one: the password then goes only to what takes no keys."""
+    if login.key is None:
+        return with_password(login)
+    return with_password(login) | {"client_keys": [private_key(login.key)], "preferred_auth": "publickey"}
 
 
 def with_certificate(account: str, certificate: Certificate) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, cast
 import msgspec
 
 from obet.access.policy import ManagementPolicy
+from obet.devices.key_pairs import Kind
 from obet.devices.snmp_setup import SnmpSetup
 from obet.model import CustomerAccess, Device
 from obet.secret import Secret
@@ -112,6 +113,14 @@ class NetworkDriver(Driver, Protocol):
         """Makes the account, or gives it this password and these rights; saved for the next start."""
         ...
 
+    def key_kind(self) -> Kind | None:
+        """The kind of key that opens an account of ours over SSH; None where the device takes none."""
+        ...
+
+    def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
+        """Makes these the account's only keys, two at the most; saved, and seen to be there, or DeviceError."""
+        ...
+
     def put_customer(self, access: CustomerAccess) -> None:
         """The customer's own account with full rights, which his public key opens; saved for the next start."""
         ...
@@ -119,8 +128,15 @@ class NetworkDriver(Driver, Protocol):
     def remove_ours(self, accounts: tuple[str, ...], refused: Callable[[], None]) -> None:
         """Our rules, files and what else names us, and the accounts; saved, and seen to be gone, or DeviceError.
 
-        `refused` is called when the accounts are gone and the device would still let us in; it raises when one of our
-        logins is taken. Done twice is no error.
+        `refused` is called when the accounts are gone, or opened by nothing that anybody knows, and the device would
+        still let us in; it raises when one of our logins is taken. Done twice is no error.
+        """
+        ...
+
+    def leave(self) -> str:
+        """After `remove_ours`: has the device do what nobody of ours may see done, as it shuts us out.
+
+        Says what of that was not seen; usually nothing.
         """
         ...
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import asyncssh
 import msgspec
 
+from obet.defaults import LOGINS_AT_ONCE
 from obet.devices.api_login import try_api_login
 from obet.devices.connection import Answer, takes_connection, try_login
 from obet.errors import DeviceError
@@ -41,20 +42,28 @@ class Points(Protocol):
 
 
 async def probe(estate: Estate, device: Device, login: dict[str, Any], points: Points) -> list[Probe]:
-    """All probes of a device, at once. `login` is for the nodes; outsiders try without, as far as the greeting."""
-    settings = estate.settings
-    nodes = (_from_node(name, node, device, login, points) for name, node in settings.nodes.items())
+    """All probes of a device, at once, but for logins: a device has few lines for those, and one is ours already.
+
+    `login` is for the nodes; outsiders try without, as far as the greeting.
+    """
+    settings, few = estate.settings, asyncio.Semaphore(LOGINS_AT_ONCE)
+    nodes = (_from_node(name, node, device, login, points, few) for name, node in settings.nodes.items())
     outsiders = (_from_outsider(name, host, device, points) for name, host in settings.outsiders.items())
     return [found for group in await asyncio.gather(*nodes, *outsiders) for found in group]
 
 
 async def _from_node(
-    name: str, node: ExecutionNode, device: Device, login: dict[str, Any], points: Points
+    name: str,
+    node: ExecutionNode,
+    device: Device,
+    login: dict[str, Any],
+    points: Points,
+    few: asyncio.Semaphore,
 ) -> list[Probe]:
     async def attempt(
         tunnel: asyncssh.SSHClientConnection | None, address: Address, service: ManagementService
     ) -> Probe:
-        async with points.logins:
+        async with few, points.logins:
             answer = await _log_in(device, address, service, login, tunnel)
         seen = "logged in" if answer.outcome == "accepted" else answer.outcome
         return Probe(

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import TypeVar
 
 from obet.devices import fleet
-from obet.devices.connection import try_login, with_certificate, with_password
+from obet.devices.connection import try_login, with_certificate, with_login
 from obet.devices.driver import NetworkDriver, open_driver
 from obet.devices.identity import Certificate
+from obet.devices.own_login import own_login
 from obet.devices.probe import Probe
-from obet.errors import LoginRefusedError, ObetError, ProofError, VaultDeniedError, VaultError
-from obet.evidence.looking import Known, passwords
+from obet.errors import ObetError, ProofError, VaultDeniedError, VaultError
+from obet.evidence.looking import Known, logins
 from obet.evidence.promises import Check
 from obet.model import Customer, Device
 from obet.platforms import served as platforms
@@ -98,7 +98,7 @@ def rules(
 def _known(run: Run, node: Session | None, pairs: Iterable[tuple[Customer, Device]]) -> Mapping[str, Known]:
     """Of all network devices at once, before any of them is looked at."""
     read = [pair for pair in pairs if pair[1].platform != "linux" and not _passed_over(pair[1])]
-    return passwords(run, node, read) if node else {}
+    return logins(run, node, read) if node else {}
 
 
 def _served(
@@ -145,7 +145,7 @@ async def _rules_of_server(run: Run, customer: Customer, device: Device) -> tupl
 async def _network_device(run: Run, device: Device, known: Known) -> list[Check]:
     """The same, over the platform's driver; a driver works in a thread of its own."""
     login, (running, before) = await asyncio.to_thread(_first_look, device, known, _rules_and_count)
-    probes = await _probes(run, device, with_password(login))
+    probes = await _probes(run, device, with_login(login))
     _, (_, after) = await asyncio.to_thread(_look_with, device, login, _rules_and_count)
     return [_proven(run, device, running), _clear(run, device, running), *_seen(device, probes, before, after)]
 
@@ -153,12 +153,7 @@ async def _network_device(run: Run, device: Device, known: Known) -> list[Check]
 def _first_look(device: Device, known: Known, read: Callable[[NetworkDriver], Read]) -> tuple[Login, Read]:
     if isinstance(known, VaultDeniedError):
         raise known
-    for password in known[:-1]:  # a rotation that was cut off leaves two that it may take
-        with suppress(LoginRefusedError):
-            return _look_with(device, Login(READ_ACCOUNT, password), read)
-    if not known:
-        raise ProofError(f"{device.id}: Vault holds no password of {READ_ACCOUNT} for it: onboarding makes one")
-    return _look_with(device, Login(READ_ACCOUNT, known[-1]), read)
+    return _look_with(device, own_login(device, known), read)
 
 
 def _look_with(device: Device, login: Login, read: Callable[[NetworkDriver], Read]) -> tuple[Login, Read]:

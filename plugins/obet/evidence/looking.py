@@ -1,4 +1,4 @@
-"""The passwords of the account that looks, read as a job would: one token for each customer, for all his devices."""
+"""The logins of the account that looks, read as a job would: one token for each customer, for all his devices."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from obet.errors import VaultDeniedError
 from obet.model import Customer, Device, Purpose
 from obet.run import Run
-from obet.secret import Secret
-from obet.vault import account_passwords, names
+from obet.vault import account_logins, names
+from obet.vault.account_logins import AccountLogin
 from obet.vault.names import READ_ACCOUNT
 from obet.vault.session import Session
 
-Known = tuple[Secret, ...] | VaultDeniedError
+Known = AccountLogin | VaultDeniedError
 
 
-def passwords(run: Run, node: Session, pairs: Iterable[tuple[Customer, Device]]) -> Mapping[str, Known]:
-    """By device: each password that it may take now, or Vault's refusal; a Vault that is away is an error.
+def logins(run: Run, node: Session, pairs: Iterable[tuple[Customer, Device]]) -> Mapping[str, Known]:
+    """By device: what Vault holds of them, or Vault's refusal; a Vault that is away is an error.
 
     By the technical grant, which the customer's record opens. `node` is this node's own login.
     """
@@ -44,6 +44,6 @@ def _of_customer(run: Run, node: Session, customer: str, devices: list[str]) -> 
 
 def _known(job: Session, customer: str, device: str) -> Known:
     try:
-        return account_passwords.read(job, customer, device, READ_ACCOUNT).known
+        return account_logins.read(job, customer, device, READ_ACCOUNT)
     except VaultDeniedError as refusal:
         return refusal

@@ -24,9 +24,12 @@ _PASSWORD_BYTES = 24  # 192 bits
 
 
 class Login(msgspec.Struct, frozen=True):
+    """`key`: the private key, in OpenSSH's form, that opens the account over SSH in the password's place."""
+
     user: str
     password: Secret
     taken_over: bool = False
+    key: Secret | None = None
 
 
 class DeviceSecrets(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,17 +54,20 @@ def acquire(session: Session, lock: Lock, now: float, is_over: Callable[[str], b
             f"{lock.device}: {held.by} works on it, run {held.holder[:8]}: wait for its end, or until "
             f"{until:%H:%M:%S}Z if it was cut off"
         )
-    return _write(session, lock, version)
+    return _write(session, lock, version, lock.holder)
 
 
 def renew(session: Session, lock: Lock, until: float) -> Lock:
-    """The same lock for longer; RunError when it is another's by now."""
-    return _write(session, msgspec.structs.replace(lock, until=until), lock.number)
+    """The same lock for longer; RunError when it is another's by now.
+
+    That a fork of the same run has renewed it meanwhile changes its number, and not whose it is.
+    """
+    return _write(session, msgspec.structs.replace(lock, until=until), lock.number, lock.holder)
 
 
 def release(session: Session, lock: Lock) -> None:
     """Nobody holds it afterwards; RunError when it was another's by now."""
-    _write(session, msgspec.structs.replace(lock, holder="", by="", until=0.0), lock.number)
+    _write(session, msgspec.structs.replace(lock, holder="", by="", until=0.0), lock.number, lock.holder)
 
 
 def _read(session: Session, lock: Lock) -> tuple[int, _Entry]:
@@ -80,13 +83,17 @@ def _read(session: Session, lock: Lock) -> tuple[int, _Entry]:
         raise VaultError(f"{lock.device}: its lock in Vault is damaged: an administrator must look at it") from None
 
 
-def _write(session: Session, lock: Lock, version: int) -> Lock:
+def _write(session: Session, lock: Lock, version: int, holder: str) -> Lock:
+    """Over that version, or over another that says the same `holder`."""
     entry = _Entry(holder=lock.holder, by=lock.by, until=lock.until)
     try:
         answer = session.put(_path(session, lock), {"data": msgspec.to_builtins(entry), "options": {"cas": version}})
     except VaultError as error:
-        if _read(session, lock)[0] == version:
+        latest, held = _read(session, lock)
+        if latest == version:
             raise
+        if held.holder == holder:
+            return _write(session, lock, latest, holder)
         raise RunError(f"{lock.device}: another run has just taken it: try again when that one has ended") from error
     return msgspec.structs.replace(lock, number=answer["version"])
 

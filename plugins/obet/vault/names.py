@@ -71,7 +71,7 @@ def device_of(path: str) -> str:
 
 
 def account_secret(customer: str, device: str, account: str) -> str:
-    """Below the device's own: the password of an account of ours, where the device knows no certificates."""
+    """Below the device's own: the login of an account of ours, where the device knows no certificates."""
     return f"{device_secret(customer, device)}/accounts/{account}"
 
 
@@ -85,7 +85,7 @@ def secrets_of(customer: str, device: Device) -> dict[str, str]:
     found = {"its secrets": device_secret(customer, device.id)}
     if device.platform != "linux":  # which takes certificates of minutes
         for account in (ACCOUNT, READ_ACCOUNT):
-            found[f"the password of {account}"] = account_secret(customer, device.id, account)
+            found[f"the login of {account}"] = account_secret(customer, device.id, account)
         # Whether or not a collector asks it now: what was made while one did ends with the rest.
         found["the passphrases of SNMP"] = snmp_secret(customer, device.id)
     return found

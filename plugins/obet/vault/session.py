@@ -7,7 +7,8 @@ run's id as X-Correlation-ID, which Vault's audit log keeps in clear.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, Self
 
@@ -62,12 +63,19 @@ class Session:
     """One token and the connection that it is used over."""
 
     def __init__(
-        self, settings: VaultSettings, run_id: str, token: Token = _NO_TOKEN, notes: ReadNotes | None = None
+        self,
+        settings: VaultSettings,
+        run_id: str,
+        token: Token = _NO_TOKEN,
+        notes: ReadNotes | None = None,
+        silence: Silence | None = None,
     ) -> None:
+        """`silence` is that of a session to the same Vault, which this one is a child of."""
         self.settings = settings
         self.run_id = run_id
         self.token = token
         self._notes = notes
+        self._silence = silence or Silence()
         self._connected: tuple[int, hvac.Client] | None = None
 
     def __repr__(self) -> str:
@@ -77,7 +85,7 @@ class Session:
     def _client(self) -> hvac.Client:
         """The connection of this process: a TLS connection must not be shared with a fork (Ansible's workers are)."""
         if self._connected is None or self._connected[0] != os.getpid():
-            self._connected = os.getpid(), _client(self.settings, self.run_id)
+            self._connected = os.getpid(), _client(self.settings, self.run_id, self._silence)
         client = self._connected[1]
         client.token = self.token.value
         return client
@@ -107,7 +115,7 @@ class Session:
             )
         made = answer["auth"]
         token = Token(made["client_token"], made["accessor"], made["entity_id"])
-        return Session(self.settings, self.run_id, token, self._notes)
+        return Session(self.settings, self.run_id, token, self._notes, self._silence)
 
     def renew(self) -> None:
         """Another quarter of an hour for a run that goes on; an idle token ends."""
@@ -217,22 +225,42 @@ class _Patience(Retry):
         return super().increment(*arguments, **options)
 
 
-class _Connection(HTTPAdapter):
-    """Waits for an answer; once there was none it waits no longer than a moment, until Vault answers again.
+class Silence:
+    """Whether a Vault has stopped answering, known to all sessions of one login, whichever thread of theirs asks.
 
-    A run asks Vault for several things at its end, and must not stand for minutes before one that hangs.
+    A run asks Vault for several things at its end, and must not stand for minutes before one that hangs. One request
+    that gets no answer says nothing of a Vault that answers others meanwhile.
     """
 
-    stalled = False
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._answered, self._fell_silent = clock(), False
+
+    def patience(self) -> float:
+        """How many seconds the next request waits for its answer."""
+        return _MOMENT if self._fell_silent else _TIMEOUT
+
+    def answered(self) -> None:
+        self._answered, self._fell_silent = self._clock(), False
+
+    def timed_out(self, waited: float) -> None:
+        """A request waited for so many seconds, and nobody was answered meanwhile."""
+        self._fell_silent = self._fell_silent or self._clock() - self._answered >= waited
+
+
+class _Connection(HTTPAdapter):
+    def __init__(self, silence: Silence, **options: Any) -> None:
+        super().__init__(**options)
+        self._silence = silence
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
-        options["timeout"] = _MOMENT if _Connection.stalled else _TIMEOUT
+        options["timeout"] = waits = self._silence.patience()
         try:
             answer = super().send(request, *arguments, **options)
         except requests.Timeout:
-            _Connection.stalled = True
+            self._silence.timed_out(waits)
             raise
-        _Connection.stalled = False
+        self._silence.answered()
         return answer
 
 
@@ -244,7 +272,7 @@ def _read(client: hvac.Client, path: str) -> Any:
         return error.json if deleted else None
 
 
-def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
+def _client(settings: VaultSettings, run_id: str, silence: Silence) -> hvac.Client:
     connection = requests.Session()
     connection.trust_env = False
     connection.verify = settings.ca_file  # hvac would let the connection's own setting win over its argument
@@ -261,7 +289,7 @@ def _client(settings: VaultSettings, run_id: str) -> hvac.Client:
         backoff_factor=0.5,
         raise_on_status=False,
     )
-    connection.mount("https://", _Connection(max_retries=again))
+    connection.mount("https://", _Connection(silence, max_retries=again))
     return hvac.Client(url=settings.address, token="", session=connection, namespace="", allow_redirects=False)
 
 

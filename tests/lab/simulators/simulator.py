@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import network, this_host
 from ..errors import LabError
-from ..hosts import Host
-from ..machine_accounts import Login
+from ..initial_login import HandedOver, Login
 from ..processes import Process, spawn, wait_readable
 from .control import Control
 from .settings import Settings
@@ -33,7 +32,7 @@ def first_hash(platform: str, password: str) -> str:
     return str(importlib.import_module(f".{HASHING[platform]}", __package__).hash_password(password))
 
 
-class Simulator(Host):
+class Simulator(HandedOver):
     """A network device of the lab in a process of its own, in its place's namespace."""
 
     def __init__(self, lab: str, place: Place, directory: Path, platform: str) -> None:
@@ -42,28 +41,6 @@ class Simulator(Host):
         self.directory = directory
         self.platform = platform
         self.control = Control(directory)
-        self._login: Login | None = None
-
-    @property
-    def initial_login(self) -> Login:
-        """The account that the customer's device came with."""
-        if self._login is None:
-            raise LabError(f"{self.name}: no initial login is known here (its maker knows it)")
-        return self._login
-
-    @property
-    def initial_login_pair(self) -> tuple[str, str]:
-        """Its user and password."""
-        return self.initial_login.user, self.initial_login.password
-
-    def remember_login(self, login: Login) -> None:
-        """Take over a login read from a detached lab's own file."""
-        self._login = login
-
-    @property
-    def has_login(self) -> bool:
-        """Whether `initial_login` would answer."""
-        return self._login is not None
 
     @property
     def running(self) -> bool:

@@ -58,6 +58,26 @@ def test_devices_are_worked_on_at_once(whole: Estate) -> None:
     assert {outcome.failure for outcome in fleet.work(whole, IDS, "look", job).values()} == {""}
 
 
+def test_meanwhile_the_caller_has_something_to_do_in_its_own_thread_and_nothing_when_all_are_done(
+    whole: Estate,
+) -> None:
+    called, threads = threading.Event(), set()
+
+    def meanwhile() -> None:
+        threads.add(threading.current_thread())
+        called.set()
+
+    def job(_: Device) -> dict[str, Any]:
+        return {"waited": called.wait(20)}
+
+    found = fleet.work(whole, IDS, "look", job, workers=2, meanwhile=meanwhile, pause=0.01)
+    assert {outcome.result["waited"] for outcome in found.values()} == {True}
+    assert threads == {threading.current_thread()}
+    threads.clear()
+    fleet.work(whole, IDS, "look", lambda _: {}, meanwhile=meanwhile, pause=20)
+    assert threads == set()
+
+
 def test_no_device_is_no_work(whole: Estate) -> None:
     assert fleet.work(whole, [], "look", lambda _: {}) == {}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from builders import DEVICE, estate
+from builders import DEVICE, PLATFORMS, device_of, estate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from obet.erasure.steps import Step
@@ -16,6 +17,8 @@ from obet.evidence.wording import wording
 from obet.evidence.wording.phrases import Phrases
 from obet.model import Customer
 from obet.obligations import obligations
+from obet.platforms.eos.proof import prove as prove_eos
+from obet.platforms.ios.proof import prove as prove_ios
 from obet.platforms.linux.proof import Finding
 from strategies import cases
 
@@ -75,6 +78,23 @@ def test_what_was_seen_has_its_words(english: str, bulgarian: str | None) -> Non
 @pytest.mark.parametrize("finding", [Finding("port 22: also takes 198.51.100.66")], ids=str)
 def test_a_finding_with_an_address_in_it_has_its_words(finding: Finding) -> None:
     assert BULGARIAN.find(finding.what) == "порт 22: приема и 198.51.100.66"
+
+
+@pytest.mark.parametrize("platform", [name for name in PLATFORMS if device_of(name).not_served])
+def test_a_device_that_is_not_served_has_its_words(platform: str) -> None:
+    told = BULGARIAN.find(device_of(platform).not_served)
+    assert told is not None
+    assert told.startswith(f"{DEVICE}: платформата {platform} още не се обслужва")  # noqa: RUF001 - Bulgarian
+
+
+@pytest.mark.parametrize("prove", [prove_ios, prove_eos])
+def test_a_port_that_nothing_listens_on_has_its_words(prove: Callable[..., list[Finding]]) -> None:
+    texts = {
+        prove_ios: "ip ssh version 2\nline vty 0 4\n transport input none\nend\n",
+        prove_eos: "! Command: show running-config\nmanagement ssh\n   fips restrictions\n   shutdown\nend\n",
+    }
+    (finding,) = prove(texts[prove], [], [22])
+    assert CYRILLIC.search(BULGARIAN.find(finding.what) or "")
 
 
 @pytest.mark.parametrize("step", Step)

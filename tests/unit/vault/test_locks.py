@@ -85,6 +85,15 @@ def test_who_renews_keeps_others_out_for_longer(kv: HeldKv) -> None:
     assert acquire(kv, "run-2", NOW + LOCK_LIFE + 1).holder == "run-2"
 
 
+def test_what_a_fork_of_the_run_has_renewed_is_still_the_runs_to_renew_and_release(kv: HeldKv) -> None:
+    held = acquire(kv, "run-1")
+    by_fork = locks.renew(cast(Session, kv), held, NOW + 2 * LOCK_LIFE)
+    again = locks.renew(cast(Session, kv), held, NOW + 3 * LOCK_LIFE)
+    assert again.number > by_fork.number > held.number
+    release(kv, by_fork)
+    assert acquire(kv, "run-2").holder == "run-2"
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_holder_that_slept_past_its_expiry_finds_that_the_lock_is_no_longer_its_own(kv: HeldKv, ended: bool) -> None:
     slept = acquire(kv, "run-1")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from obet.devices.driver import Change, Gap, Rights
+from obet.devices.key_pairs import Kind
 from obet.errors import DeviceError, ObetError, PolicyError, printable
 from obet.model import Address, CustomerAccess, Device
 from obet.platforms.ios import driver_accounts as accounts
@@ -136,9 +137,19 @@ class IosDriver:
         if accounts.has_password(running, name):  # IOS takes no secret beside a password that can be read back
             if name == self._user:
                 raise self._error(f"keeps the password of {name} readable, and we are logged in as {name}: use another")
-            self._remove_account(name)
+            self._remove_user(name)
         self._console.configure(text)
         self._save()
+
+    def key_kind(self) -> Kind | None:
+        return accounts.key_kind(self._shown("show ip ssh"))
+
+    def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
+        self._none_pending()
+        self._console.configure(accounts.only_keys(self.running(), name, public_keys))
+        self._save()
+        if sorted(accounts.keys(self.running(), name)) != sorted(map(accounts.kept, public_keys)):
+            raise self._error(f"has not taken the public key of {name}")
 
     def put_customer(self, access: CustomerAccess) -> None:
         text = accounts.customer(self._device.id, self.running(), access)
@@ -173,11 +184,20 @@ class IosDriver:
         self._console.configure(archive.unmended(self.running()))
         self._save()
         self._delete(self._copy)
+        if left := self.residue(ours):
+            raise self._error(f"not everything was removed: {', '.join(left)}")
+
+    def leave(self) -> str:
+        return ""  # a session outlives its account, and saw all of it
 
     def _remove_accounts(self, ours: tuple[str, ...]) -> None:
-        names = [name for name in accounts.shown(self.running()) if name in ours]
+        running = self.running()
+        for name in ours:
+            if accounts.has_keys(running, name):  # they outlive the account
+                self._remove_user(name, accounts.CHAIN)
+        names = [name for name in accounts.shown(running) if name in ours]
         for name in sorted(names, key=lambda name: name == self._user):
-            self._remove_account(name)
+            self._remove_user(name)
 
     def _unbind_ours(self) -> None:
         """A device that was only observed is bound to nothing of ours, and stays as it is."""
@@ -211,9 +231,10 @@ class IosDriver:
         running = self.running()
         self._console.configure(_unmark(running) + remove_unbound(running))
 
-    def _remove_account(self, name: str) -> None:
+    def _remove_user(self, name: str, section: str = "") -> None:
         """IOS asks whether that is meant; old ones do not."""
         self._console.enter()
+        self._console.take([section] if section else [])
         answer = self._console.ask(f"no username {name}", confirm=True)
         self._console.leave()
         if self._console.is_refused(answer):

@@ -8,9 +8,10 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from obet.devices.driver import Rights
+from obet.devices.key_pairs import Kind
 from obet.errors import DeviceError
 from obet.model import CustomerAccess
 from obet.secret import Secret
@@ -21,6 +22,10 @@ _LEVEL = re.compile(r"^privilege exec (?:all )?level (\d+) (.+)$", re.MULTILINE)
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _CISCO = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LOOK = "show running-config view full"
+CHAIN = "ip ssh pubkey-chain"
+_CHAIN = re.compile(rf"^{CHAIN}\n((?: .*\n)*)", re.MULTILINE)
+_METHODS = re.compile(r"^Authentication methods:.*\bpublickey\b", re.MULTILINE)
+_ALGORITHMS = re.compile(r"^Authentication Publickey Algorithms:(?:.*,)?\s*rsa-sha2-(?:256|512)\b", re.MULTILINE)
 
 
 def hashed(password: Secret) -> str:
@@ -55,18 +60,59 @@ def account(device: str, running: str, name: str, secret: str, rights: Rights) -
     return "".join(f"{line}\n" for line in [*lines, f"username {name} privilege {level} secret 9 {secret}"])
 
 
+def key_kind(ssh: str) -> Kind | None:
+    """By what it says of its SSH server. RSA is what each IOS with keys takes; with SHA-1 alone we sign nothing."""
+    return "ssh-rsa" if _METHODS.search(ssh) and _ALGORITHMS.search(ssh) else None
+
+
+def _in_the_chain(running: str) -> dict[str, str]:
+    """What stands beneath each name in the chain of keys."""
+    chain = _CHAIN.search(running)
+    blocks = re.split(r"^ +username (\S+)\n", chain[1], flags=re.MULTILINE)[1:] if chain else []
+    return dict(zip(blocks[::2], blocks[1::2], strict=True))
+
+
+def has_keys(running: str, name: str) -> bool:
+    """Whether the chain of keys names the account, with or without keys beneath it."""
+    return name in _in_the_chain(running)
+
+
+def keys(running: str, name: str) -> list[str]:
+    """The keys that open an account, each as `ssh-rsa` and a hash."""
+    return re.findall(r"^ +key-hash (\S+ [0-9A-Fa-f]+)", _in_the_chain(running).get(name, ""), re.MULTILINE)
+
+
+def kept(public_key: str) -> str:
+    """What IOS keeps of a public key: the MD5 of it."""
+    kind, data = public_key.split()[:2]
+    return f"{kind} {hashlib.md5(base64.b64decode(data), usedforsecurity=False).hexdigest().upper()}"
+
+
+def only_keys(running: str, name: str, public_keys: tuple[str, ...]) -> str:
+    """The text that makes these the account's keys: what is not ours goes first, as there may be two at the most."""
+    there, wanted = keys(running, name), [kept(key) for key in public_keys]
+    lines = [f"no key-hash {key}" for key in there if key not in wanted]
+    lines += [f"key-hash {key}" for key in wanted if key not in there]
+    return _under(name, lines) if lines else ""
+
+
+def _under(name: str, lines: Iterable[str]) -> str:
+    return "".join(
+        f"{line}\n" for line in [CHAIN, f" username {name}", *(f"  {line}" for line in lines), "  exit", " exit"]
+    )
+
+
 def customer(device: str, running: str, access: CustomerAccess) -> str:
     """His account with full rights and his key. A new account gets a password that nobody knows."""
-    kind, _, data = access.public_key.partition(" ")
+    kind = access.public_key.partition(" ")[0]
     if kind != "ssh-rsa":
         raise DeviceError(f"{device}: IOS takes keys of type ssh-rsa alone, and the customer's is {kind}: ask for one")
-    digest = hashlib.md5(base64.b64decode(data), usedforsecurity=False).hexdigest().upper()
     there = any(name == access.account and re.search(r" (?:secret|password) ", rest) for name, rest in _users(running))
     unknown = "" if there else f" secret 9 {hashed(Secret(secrets.token_urlsafe(32)))}"
     text = f"username {access.account} privilege 15{unknown}\n"
     if "ip ssh server authenticate user " in running:
         text += "ip ssh server authenticate user publickey\n"
-    return f"{text}ip ssh pubkey-chain\n username {access.account}\n  key-hash ssh-rsa {digest}\n  exit\n exit\n"
+    return text + _under(access.account, [f"key-hash {kept(access.public_key)}"])
 
 
 def rights_of_looking(running: str) -> str:

@@ -6,6 +6,7 @@ What does not come back as a terminal of IOS answers is a DeviceError: no echo, 
 from __future__ import annotations
 
 import base64
+import io
 import logging
 import re
 import time
@@ -56,6 +57,11 @@ class _Connection(CiscoIosSSH):
         self._host_key = host_key
         super().__init__(**options)
 
+    def _connect_params_dict(self) -> dict[str, Any]:
+        """With a key no password goes out, not even an empty one."""
+        options: dict[str, Any] = super()._connect_params_dict()
+        return options | {"password": None} if self.pkey else options
+
     def _build_ssh_client(self) -> paramiko.SSHClient:
         client = paramiko.SSHClient()
         client.set_log_channel(_LOG.name)
@@ -87,7 +93,8 @@ def _connected(device: Device, login: Login) -> _Connection:
         host=str(device.addresses.first),
         port=device.port("ssh"),
         username=login.user,
-        password=login.password.reveal(),
+        password="" if login.key else login.password.reveal(),
+        pkey=paramiko.RSAKey.from_private_key(io.StringIO(login.key.reveal())) if login.key else None,
         use_keys=False,
         allow_agent=False,
         disabled_algorithms={"keys": [other for other in (*_KEY_KINDS, *_RSA_KINDS) if other not in kinds]},

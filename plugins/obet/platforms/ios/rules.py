@@ -14,10 +14,11 @@ from ipaddress import ip_address
 
 import msgspec
 
+from obet.access.entries import entries
 from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError
 from obet.model import Address
-from obet.platforms.ios.entries import entries
+from obet.platforms.ios import former
 
 NAME = "OBET-MANAGEMENT-V{}"
 CUSTOMERS_NAME = "MANAGEMENT-V{}"
@@ -98,6 +99,7 @@ def commands(policy: ManagementPolicy, present: Present) -> str:
     shown = sections(present.running)
     _check_lines(present, shown)
     wanted = {version: entries(policy.sources, policy.ports, version) for version in (4, 6)}
+    wanted[4] = [*former.remarks(shown, _OURS), *wanted[4]]
     names, text = _lists(wanted, shown, NAME)
     bindings = [_BINDING[version].format(names[version]) for version in (4, 6)]
     text += _new(_ssh_settings(present.ssh), shown)
@@ -110,8 +112,8 @@ def commands(policy: ManagementPolicy, present: Present) -> str:
 def remove(present: Present, customers: Sequence[Address] = (), ports: Sequence[int] = (22,)) -> str:
     """The text that binds the lines to our lists no more; `remove_unbound` takes those away afterwards.
 
-    They are bound to a list of the customer's own sources instead, without our name. If he has none they are bound to
-    nothing, as on a device that nobody restricted: the caller decides. SSH's settings and side doors stay as they are.
+    They are bound to a list of the customer's own sources instead, without our name. If he has none they are bound as
+    they were before ours, often to nothing: the caller decides. SSH's settings and side doors stay as they are.
     """
     shown = sections(present.running)
     _check_lines(present, shown)
@@ -122,6 +124,7 @@ def remove(present: Present, customers: Sequence[Address] = (), ports: Sequence[
             if head.startswith("line vty ") and (bound := [f"no {line}" for line in beneath if _binds_ours(line)])
             for piece in _block(head, bound)
         ]
+        text += [piece for head, binding in former.bindings(shown, _OURS) for piece in _block(head, [binding])]
         return joined(text)
     wanted = {version: entries(customers, ports, version) for version in (4, 6)}
     names, text = _lists(wanted, shown, CUSTOMERS_NAME)
@@ -208,7 +211,7 @@ def free(name: str, shown: Shown) -> str:
 
 
 def _says_nothing(entry: str) -> bool:
-    return "remark" in entry.split()[:2] or entry == "exit"
+    return ("remark" in entry.split()[:2] and not former.is_one(entry)) or entry == "exit"
 
 
 def plain(entry: str) -> str:

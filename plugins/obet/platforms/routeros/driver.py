@@ -11,18 +11,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
-from obet.devices.connection import with_password
+from obet.devices.connection import with_login
 from obet.devices.driver import Change, Gap, Rights
+from obet.devices.key_pairs import Kind
 from obet.devices.shell import Shell
 from obet.errors import DeviceError, ProofError, printable
 from obet.model import CustomerAccess, Device
 from obet.platforms.routeros import standing
 from obet.platforms.routeros.driver_accounts import Accounts
 from obet.platforms.routeros.driver_api import PATIENCE, Api
+from obet.platforms.routeros.driver_ending import Ending
 from obet.platforms.routeros.driver_files import Files
 from obet.platforms.routeros.driver_snmp import Snmp
 from obet.platforms.routeros.driver_timer import Timer, Timers, check_run
 from obet.platforms.routeros.export import parse
+from obet.platforms.routeros.handover import narrowing
 from obet.platforms.routeros.undo import REMOVAL, undo
 from obet.secret import Secret
 from obet.vault.device_secrets import Login
@@ -50,15 +53,15 @@ class RouterosDriver:
         self._device, self._login, self._api, self._opened, self._patience = device, login, api, opened, patience
         self._files, self._timers = Files(device.id, api), Timers(device.id, api)
         self._accounts = Accounts(device.id, login.user, api, self._files)
+        self._ending = Ending(device, api, self._files)
         self.snmp = Snmp(device.id, api)
         self._shell: Shell | None = None
-        self._left: tuple[str, ...] | None = None
 
     def running(self) -> str:
         """Over SSH nothing is written to the flash, and an account that only looks can do it."""
-        if any(service.protocol == "ssh" for service in self._device.management):
+        if self._has_ssh():
             if self._shell is None:
-                self._shell = self._opened.enter_context(Shell(self._device, with_password(self._login)))
+                self._shell = self._opened.enter_context(Shell(self._device, with_login(self._login)))
             answer = self._shell.run("/export terse", self._patience)
             if answer.detail:
                 raise DeviceError(f"{self._device.id}: /export: {answer.detail}")
@@ -177,42 +180,67 @@ class RouterosDriver:
     def put_account(self, name: str, password: Secret, rights: Rights) -> None:
         self._accounts.put(name, password, rights)
 
+    def key_kind(self) -> Kind | None:
+        """Each RouterOS that is served takes ed25519; its API takes passwords alone."""
+        return "ssh-ed25519" if self._has_ssh() else None
+
+    def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
+        self._accounts.put_keys(name, public_keys)
+
     def put_customer(self, access: CustomerAccess) -> None:
         self._accounts.put_customer(access)
 
     def remove_ours(self, accounts: tuple[str, ...], refused: Callable[[], None]) -> None:
-        """Services take anybody's connections again, as their lists named us: the rest of the filter is the customer's.
+        """Sources of the customer's own stay the only ones, by `leave`; where he names none, his filter alone decides.
 
         What is left is looked for before the account goes that is logged in: afterwards nobody may ask.
         """
-        self._left = None
         for timer in self._timers.all():
             self._timers.remove(timer)
+        self._ending.clear()
+        self._files.remove()
+        own = self._login.user if self._login.user in accounts else ""
         with self._translated():
-            there = bool(standing.residue(self.running()))
-        if there:
+            running = self.running()
+            rules = standing.residue(running)
+            last = self._last_step(running, own) if rules else ""
+        if rules and not last:
             name = f"{self._files.folder()}obet-end.rsc"
             self._files.put(name, REMOVAL)
             self._files.run(name)
-        self._files.remove()
-        own = self._login.user
+            self._files.remove()
         self._accounts.remove(tuple(name for name in accounts if name != own))
-        self._left = tuple(what for what in self.residue(accounts) if what != f"account {own}")
-        if self._left:
-            raise DeviceError(f"{self._device.id}: not everything was removed: {', '.join(self._left)}")
-        if own in accounts:
+        going = {f"account {own}", f"SSH key of {own}", *(rules if last else ())}
+        if left := [what for what in self.residue(accounts) if what not in going]:
+            raise self._error(f"not everything was removed: {', '.join(left)}")
+        if last:
+            self._ending.arm(last)
+            self._accounts.shut(own)
+        else:
             self._accounts.remove((own,))
         refused()
 
+    def leave(self) -> str:
+        """Our account, which nothing opens any more that anybody knows, and the rules that let us in go together."""
+        return self._ending.go_on()
+
+    def _last_step(self, running: str, own: str) -> str:
+        """What is left to the router itself; nothing where the customer names no managers."""
+        managers = [address for host in self._device.co_managers for address in host.both]
+        ports = [service.port for service in self._device.management]
+        return narrowing(running, managers, ports, own) if managers else ""
+
     def residue(self, accounts: tuple[str, ...]) -> tuple[str, ...]:
-        if self._left is not None and self._login.user in accounts:
-            return self._left
         with self._translated():
             found = standing.residue(self.running())
         found += [f"scheduler entry of run {timer.run}" for timer in self._timers.all()]
+        found += ["scheduler entry of the ending"] if self._ending.there() else []
         found += [f"file {printable(name)}" for name in self._files.ours()]
         found += self.snmp.residue()
         return (*found, *self._accounts.residue(accounts))
+
+    def _has_ssh(self) -> bool:
+        return any(service.protocol == "ssh" for service in self._device.management)
 
     def _check_the_way(self) -> None:
         """No change of anybody's waits: what it would take back is unknown."""

@@ -48,6 +48,17 @@ class Accounts:
         self._api.ask(f"/user/{command}", who, *words, hide=password.reveal())
         self._check(name, _GROUPS[rights])
 
+    def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
+        """What is new comes before what is old goes. Our keys hold a name of their own: not every router shows keys."""
+        for key in public_keys:
+            if not any(shows(row, key) for row in self._keys(name)):
+                self._import(name, "obet-key.pub", key)
+        if others := [row[".id"] for row in self._keys(name) if not any(shows(row, key) for key in public_keys)]:
+            self._api.ask("/user/ssh-keys/remove", f"=.id={','.join(others)}")
+        there = self._keys(name)
+        if len(there) != len(public_keys) or not all(any(shows(row, key) for row in there) for key in public_keys):
+            raise DeviceError(f"{self._device}: has not taken the public key of {name}")
+
     def put_customer(self, access: CustomerAccess) -> None:
         """A new account gets a password that nobody knows, as one without would take an empty one."""
         name = access.account
@@ -58,14 +69,8 @@ class Accounts:
             self._api.ask("/user/add", f"=name={name}", f"=password={password}", "=group=full", hide=password)
         self._check(name, "full")
         if not self._has_key(access):
-            file = "obet-customer.pub"
-            self._files.put(file, f"{access.public_key}\n")
             remedy = f"if it takes no keys of the type {access.public_key.split()[0]}, name an RSA one"
-            try:
-                self._api.ask("/user/ssh-keys/import", f"=user={name}", f"=public-key-file={file}", remedy=remedy)
-            finally:
-                with contextlib.suppress(DeviceError):  # it holds no secret, and the ending removes it too
-                    self._files.remove(file)
+            self._import(name, "obet-customer.pub", access.public_key, remedy)
         if not self._keys(name):
             raise DeviceError(f"{self._device}: has not taken the customer's public key")
 
@@ -85,10 +90,19 @@ class Accounts:
         if self._own in gone:
             self._api.ask("/user/remove", f"=.id={users[self._own]['.id']}")
 
+    def shut(self, name: str) -> None:
+        """No key opens it, and a password that nobody knows; sessions that are open stay so."""
+        if number := self._number(name):
+            if keys := [row[".id"] for row in self._keys(name)]:
+                self._api.ask("/user/ssh-keys/remove", f"=.id={','.join(keys)}")
+            password = secrets.token_urlsafe(32)
+            self._api.ask("/user/set", f"=.id={number}", f"=password={password}", hide=password)
+
     def residue(self, names: tuple[str, ...]) -> tuple[str, ...]:
         there = self.all()
         group = (f"group {_LOOKING}",) if self._group() else ()
-        return (*(f"account {name}" for name in names if name in there), *group)
+        keys = (f"SSH key of {name}" for name in names if self._keys(name))
+        return (*(f"account {name}" for name in names if name in there), *keys, *group)
 
     def _number(self, name: str) -> str:
         rows = self._api.ask("/user/print", "=.proplist=.id", f"?name={name}")
@@ -108,6 +122,14 @@ class Accounts:
         command, who = ("set", f"=.id={number}") if number else ("add", f"=name={_LOOKING}")
         self._api.ask(f"/user/group/{command}", who, f"=policy={_LOOKING_POLICY}")
 
+    def _import(self, name: str, file: str, public_key: str, remedy: str = "") -> None:
+        self._files.put(file, f"{public_key}\n")
+        try:
+            self._api.ask("/user/ssh-keys/import", f"=user={name}", f"=public-key-file={file}", remedy=remedy)
+        finally:
+            with contextlib.suppress(DeviceError):  # it holds no secret, and the ending removes it too
+                self._files.remove(file)
+
     def _keys(self, name: str) -> list[dict[str, str]]:
         return self._api.ask("/user/ssh-keys/print", f"?user={name}")
 
@@ -115,6 +137,13 @@ class Accounts:
         """Only routers that show keys can tell."""
         wanted = access.public_key.split()[1]
         return any(wanted in row.get("key", "").split() for row in self._keys(access.account))
+
+
+def shows(row: Mapping[str, str], public_key: str) -> bool:
+    """By the key itself where the router shows it, by its name elsewhere."""
+    _, data, name = public_key.split()
+    shown = row.get("key", "").split()
+    return data in shown if shown else name in row.values()
 
 
 def _rights(policy: str) -> Rights:

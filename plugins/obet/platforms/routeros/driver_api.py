@@ -17,7 +17,7 @@ import librouteros
 from librouteros.exceptions import ConnectionClosed, FatalError, LibRouterosError, TrapError
 
 from obet.devices.tls import check_certificate, context
-from obet.errors import DeviceError, LoginRefusedError
+from obet.errors import DeviceError, LoginRefusedError, NotLetInError
 from obet.model import Device
 from obet.vault.device_secrets import Login
 
@@ -104,7 +104,9 @@ class Api:
             said = str(error).replace(login.password.reveal(), "…")[:_SHOWN]
             raise kind(f"{device.id}: refuses the login of {login.user}: {said}") from None
         except (LibRouterosError, OSError, ValueError, IndexError) as error:
-            raise DeviceError(f"{device.id}: cannot be logged in to: {_why(error)}") from None
+            closed = isinstance(error, ConnectionRefusedError | ConnectionResetError | TimeoutError)
+            kind = NotLetInError if closed else DeviceError
+            raise kind(f"{device.id}: cannot be logged in to: {_why(error)}") from None
 
     def ask(self, command: str, *words: str, hide: str = "", remedy: str = "") -> Rows:
         """The rows of the answer; what `ret` says is the last one. `hide` is a secret among the words, `remedy` what is

@@ -17,7 +17,7 @@ from obet.platforms.routeros.driver_api import Api
 _NAME = "obet-revert-"
 _ENTRY = re.compile(rf"{_NAME}([A-Za-z0-9-]+?)(-startup)?")
 _RUN = re.compile(r"[A-Za-z0-9-]{1,64}")
-_POLICY = "ftp,read,write,policy,test"
+POLICY = "ftp,read,write,policy,test"
 _PATH, _MENU = "/system/scheduler", "/system scheduler"
 _LOADS = re.compile(r"backup[ /]+load|reset-configuration")
 
@@ -83,7 +83,7 @@ class Timers:
             (f"{_NAME}{run}", f"=interval={seconds}s"),
             (f"{_NAME}{run}-startup", "=start-time=startup"),
         ):
-            self._api.ask(f"{_PATH}/add", f"=name={name}", when, f"=on-event={event}", f"=policy={_POLICY}")
+            self._api.ask(f"{_PATH}/add", f"=name={name}", when, f"=on-event={event}", f"=policy={POLICY}")
         rows = {row["name"]: row for row in self._rows("on-event") if row.get("name", "").startswith(f"{_NAME}{run}")}
         waits = rows.get(f"{_NAME}{run}", {}).get("next-run")
         if len(rows) != 2 or not waits or any(row.get("on-event") != event for row in rows.values()):

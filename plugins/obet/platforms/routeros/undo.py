@@ -28,22 +28,20 @@ SETTINGS = (
     ("ip neighbor discovery-settings", "discover-interface-list", "static"),
 )
 
-# Takes away what the rules made, and what says our name. The filter last: while any of it is there, all is done again.
-REMOVAL = "".join(
-    f"{line}\n"
-    for line in (
-        *(f'/ip service set {name} address=""' for name in SERVICES),
-        *(
-            f"/{path} remove [find where {which}]"
-            for path in ("ip firewall filter", "ipv6 firewall filter")
-            for which in (
-                "jump-target=obet-management",
-                "chain=obet-management && action=drop",
-                "chain=obet-management",
-                'comment~"^obet: "',
-            )
-        ),
+# Takes away our rules.
+RULES_REMOVAL = tuple(
+    f"/{path} remove [find where {which}]"
+    for path in ("ip firewall filter", "ipv6 firewall filter")
+    for which in (
+        "jump-target=obet-management",
+        "chain=obet-management && action=drop",
+        "chain=obet-management",
+        'comment~"^obet: "',
     )
+)
+# The same with what else they made. They are last: while any of them is there, all is done again.
+REMOVAL = "".join(
+    f"{line}\n" for line in (*(f'/ip service set {name} address=""' for name in SERVICES), *RULES_REMOVAL)
 )
 
 

@@ -26,6 +26,7 @@ def mode_name(contexts: list[Context]) -> str:
 async def execute(console: Console, line: str) -> str:
     """One line in configuration mode; answers what is printed."""
     if re.fullmatch(r"do\s+\S.*", line):
+        await console.settle()
         return await commands.execute(console, line[2:].strip())
     inside = console.contexts[-1].mode in ("certificate", "pubkey-data")
     if line == "end" or (line in ("exit", "quit") and len(console.contexts) == 1):
@@ -42,7 +43,8 @@ async def execute(console: Console, line: str) -> str:
         console.contexts = config.enter(console.contexts, line)
     except LineError as refused:
         return marked(console, str(refused))
-    await console.device.changed(console.user)
+    console.device.noted(console.user)
+    console.unsettled = True
     return "\n".join(text for text in config.said if text)
 
 

@@ -36,6 +36,8 @@ class Console:
         self.device, self.user, self.address, self.line = device, user, address, line
         self._read, self._write, self._cut = read, write, cut
         self._pending = ""
+        self._said: list[bytes] = []  # what goes out in one piece before the session waits for more
+        self.unsettled = False  # lines were taken that are not in force yet
         self._after_return = False
         self.privilege = device.users.privilege(user, line)
         self.length = 24
@@ -75,7 +77,8 @@ class Console:
     async def take_with(self, execute: Callable[[Console, str], Awaitable[str]], line: str) -> None:
         """Work on one line, with the faults that are set."""
         faults = self.device.faults
-        if line.strip():
+        if line.strip() and faults.set:
+            self.flush()
             try:
                 self._write(await faults.before(line))
             except DroppedError:
@@ -98,6 +101,7 @@ class Console:
             return ""
         if self.configuring:
             return await configure.execute(self, line)
+        await self.settle()
         return await commands.execute(self, line)
 
     closed = ClosedError
@@ -112,7 +116,19 @@ class Console:
 
     def put(self, text: str) -> None:
         """Send text as it is."""
-        self._write(text.replace("\r\n", "\n").replace("\n", "\r\n").encode(LATIN, "replace"))
+        self._said.append(text.replace("\r\n", "\n").replace("\n", "\r\n").encode(LATIN, "replace"))
+
+    async def settle(self) -> None:
+        """What was typed comes into force, lines that came in one piece at once, before anything is answered."""
+        if self.unsettled:
+            self.unsettled = False
+            await self.device.changed(self.user)
+
+    def flush(self) -> None:
+        """Let what was put go out now."""
+        said, self._said = b"".join(self._said), []
+        if said:
+            self._write(said)
 
     def print(self, text: str) -> None:
         """Send whole lines."""
@@ -142,6 +158,8 @@ class Console:
     async def key(self) -> str:
         """The next character; a ClosedError at the end of the session, or when nothing is typed for too long."""
         while not self._pending:
+            await self.settle()
+            self.flush()
             try:
                 received = await asyncio.wait_for(self._read(), self.device.idle_seconds(self.line))
             except TimeoutError:

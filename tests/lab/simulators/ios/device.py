@@ -19,7 +19,7 @@ from .archive import Archive
 from .flash import CAPACITY, RUNNING, STARTUP, FileError, Flash
 from .listeners import Listeners
 from .logins import Logins
-from .tree import LineError, Tree
+from .tree import LINES, LineError, Tree
 
 if TYPE_CHECKING:
     from .console import Console
@@ -49,6 +49,7 @@ class Simulated(Device):
         self.config = Tree(self._hidden)
         self.archive = Archive(self)
         self.sessions: dict[int, Console] = {}
+        self._held = 0
         self.snmp_users: dict[str, dict[str, str]] = {}
         self.engine_id = secrets.engine_id()
         self._startup = self.directory / "startup-config"
@@ -66,8 +67,8 @@ class Simulated(Device):
 
     @property
     def busy(self) -> Collection[int]:
-        """The lines that sessions hold."""
-        return self.sessions.keys()
+        """The lines that sessions hold, or others of whom nothing else is seen."""
+        return {*self.sessions, *range(LINES - self._held, LINES)}
 
     @property
     def uptime(self) -> float:
@@ -210,6 +211,7 @@ class Simulated(Device):
         for session in list(self.sessions.values()):
             if session.monitors:
                 session.put(text)
+                session.flush()
 
     def end_session(self, number: int) -> None:
         """Cut the session on a line."""
@@ -262,8 +264,15 @@ class Simulated(Device):
         return monitoring.answer(self, datagram, source)
 
     def controls(self) -> Mapping[str, Control]:
-        """At the console, without a login: `configure` takes lines, `save` keeps them, `restore` is factory's state."""
-        return {"configure": self._configure, "save": self._save, "restore": self._restore}
+        """At the console, without a login: `configure` takes lines, `save` keeps them, `restore` is factory's state.
+
+        `hold` lets others hold so many of its virtual lines, from the last one down.
+        """
+        return {"configure": self._configure, "save": self._save, "restore": self._restore, "hold": self._hold}
+
+    async def _hold(self, lines: int) -> None:
+        self._held = lines
+        await self.changed("console")
 
     async def _save(self) -> None:
         self.save("console")

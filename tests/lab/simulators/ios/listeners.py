@@ -154,6 +154,7 @@ class Listeners:
             else:
                 console.length = 0
                 await self._one_command(console, process.command)
+            console.flush()
             await process.stdout.drain()
         process.exit(0)
         await process.wait_closed()
@@ -221,8 +222,9 @@ class Listeners:
                     if self._device.users.check_password(name, password, "telnet"):
                         console.user, console.privilege = name, self._device.users.privilege(name, number)
                         await console.run()
-                        return
+                        break
                     console.print("% Login invalid\n")
+                console.flush()
 
 
 def _without_options(received: bytes) -> bytes:

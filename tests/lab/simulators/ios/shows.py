@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .console import Console
 
 VERSION = "17.9.4a"
+METHODS = {"publickey": "publickey", "keyboard": "keyboard-interactive", "password": "password"}
+KEYS = "x509v3-ssh-rsa,ssh-rsa,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,rsa-sha2-256,rsa-sha2-512"
 SOFTWARE = "Cisco IOS Software [Cupertino], Catalyst L3 Switch Software (CAT9K_LITE_IOSXE)"
 HIDDEN = (
     "Building configuration...\n\nCurrent configuration : 52 bytes\n!\nboot-start-marker\nboot-end-marker\n!\nend\n"
@@ -163,9 +165,12 @@ async def ip_ssh(console: Console, _arguments: list[str]) -> str:
     seconds, retries = root.get("ip", "ssh", "time-out"), root.get("ip", "ssh", "authentication-retries")
     timeouts = f"Authentication timeout: {seconds or 120} secs; Authentication retries: {retries or 3}"
     enabled = "Enabled" if device.has_key else "Disabled"
+    chosen = [word for word in METHODS if root.has(f"ip ssh server authenticate user {word}")] or list(METHODS)
+    keys = ",".join(root.get("ip", "ssh", "server", "algorithm", "publickey").split()) or KEYS
     return "\n".join((
         f"SSH {enabled} - version {'2.0' if root.get('ip', 'ssh', 'version') in ('', '2') else '1.99'}",
-        "Authentication methods:publickey,keyboard-interactive,password",
+        f"Authentication methods:{','.join(METHODS[word] for word in chosen)}",
+        f"Authentication Publickey Algorithms:{keys}",
         f"Encryption Algorithms:{','.join(named['encryption'])}", f"MAC Algorithms:{','.join(named['mac'])}",
         f"KEX Algorithms:{','.join(named['kex'])}",
         timeouts,

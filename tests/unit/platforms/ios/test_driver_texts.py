@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 import pytest
 from lab.simulators.ios import secrets
 from obet.errors import DeviceError
@@ -112,3 +115,67 @@ def test_an_archive_of_the_customers_is_neither_made_nor_taken_away() -> None:
     assert " path flash:obet-archive\n" in ours
     assert " no path\n" in driver_archive.unmended(ours)
     assert driver_archive.mended("hostname switch1\n", "%Error opening flash:/ (No such device)") == ""
+
+
+# Keys
+
+CHAIN = """hostname switch1
+ip ssh pubkey-chain
+  username owner
+   key-hash ssh-rsa 0123456789ABCDEF0123456789ABCDEF
+  username obet
+   key-hash ssh-rsa 11111111111111111111111111111111 a comment
+   key-hash ssh-rsa 22222222222222222222222222222222
+  username obet-read
+line vty 0 4
+"""
+SAYS = "SSH Enabled - version 2.0\nAuthentication methods:{}\nAuthentication Publickey Algorithms:{}\nMAC Algorithms:\n"
+
+
+def key_of(number: int) -> str:
+    return f"ssh-rsa {base64.b64encode(bytes([number])).decode()} obet-{number}"
+
+
+def test_the_keys_of_an_account_are_those_that_stand_beneath_its_own_name() -> None:
+    assert driver_accounts.keys(CHAIN, "obet") == [f"ssh-rsa {'1' * 32}", f"ssh-rsa {'2' * 32}"]
+    assert driver_accounts.keys(CHAIN, "obet-read") == driver_accounts.keys("hostname x\n", "obet") == []
+    names = ("owner", "obet", "obet-read", "ob", "hostname")
+    assert [driver_accounts.has_keys(CHAIN, name) for name in names] == [True, True, True, False, False]
+
+
+def test_what_goes_is_told_before_what_comes_and_nothing_where_all_is_as_wanted() -> None:
+    text = driver_accounts.only_keys(CHAIN, "obet", (key_of(1), key_of(2)))
+    digests = [hashlib.md5(bytes([number]), usedforsecurity=False).hexdigest().upper() for number in (1, 2)]
+    assert text.splitlines() == [
+        "ip ssh pubkey-chain",
+        " username obet",
+        f"  no key-hash ssh-rsa {'1' * 32}",
+        f"  no key-hash ssh-rsa {'2' * 32}",
+        *(f"  key-hash ssh-rsa {digest}" for digest in digests),
+        "  exit",
+        " exit",
+    ]
+    there = CHAIN.replace("1" * 32, digests[0]).replace("2" * 32, digests[1])
+    assert driver_accounts.only_keys(there, "obet", (key_of(2), key_of(1))) == ""
+
+
+@pytest.mark.parametrize(
+    ("methods", "algorithms", "kind"),
+    [
+        ("publickey,keyboard-interactive,password", "x509v3-ssh-rsa,ssh-rsa,rsa-sha2-256,rsa-sha2-512", "ssh-rsa"),
+        ("publickey", "rsa-sha2-512", "ssh-rsa"),
+        ("publickey", "ssh-ed25519,x509v3-rsa2048-sha256, rsa-sha2-256", "ssh-rsa"),
+        ("keyboard-interactive,password", "ssh-rsa,rsa-sha2-256", None),
+        ("publickey,password", "x509v3-ssh-rsa,ssh-rsa", None),
+        ("publickey,password", "x509v3-rsa-sha2-256", None),
+    ],
+)
+def test_a_device_takes_keys_where_it_says_so_and_knows_a_signature_of_today(
+    methods: str, algorithms: str, kind: str | None
+) -> None:
+    assert driver_accounts.key_kind(SAYS.format(methods, algorithms)) == kind
+
+
+def test_a_device_that_says_nothing_of_keys_takes_none() -> None:
+    assert driver_accounts.key_kind("SSH Enabled - version 2.0\nAuthentication timeout: 120 secs\n") is None
+    assert driver_accounts.key_kind("Authentication methods:publickey\nHostkey Algorithms:rsa-sha2-512\n") is None

@@ -9,9 +9,9 @@ from builders import ips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ios_device import Address, IosDevice
+from obet.access.entries import entries
 from obet.access.policy import ManagementPolicy
 from obet.errors import PolicyError
-from obet.platforms.ios.entries import entries
 from obet.platforms.ios.proof import prove
 from obet.platforms.ios.rules import Present, commands, remove, remove_unbound, render
 
@@ -282,6 +282,46 @@ def test_ours_goes_again_and_the_lines_name_nothing_that_is_gone() -> None:
     device = confirmed(merged(there, remove(present(there))))
     assert "OBET" not in device.running()
     assert "access-class" not in device.running()
+
+
+HIS = """\
+access-list 23 permit 192.0.2.0 0.0.0.255
+ipv6 access-list Hosts
+ permit ipv6 host 2001:DB8::7 any
+line vty 0 4
+ access-class 23 in
+ ipv6 access-class Hosts in
+"""
+
+
+def test_the_lines_are_bound_afterwards_as_they_were_before_ours_however_often_ours_changed() -> None:
+    first = confirmed(merged(HIS + FRESH, commands(policy(), present(HIS + FRESH)))).running()
+    other = policy(*OURS, co_managers=tuple(ips("192.0.2.9")))
+    device = confirmed(merged(first, commands(other, present(first))))
+    there = device.running()
+    assert commands(other, present(there)) == "", "remembering changes nothing when done again"
+    assert "access-class 23 in" not in bound(there)
+    ended = confirmed(merged(there, remove(present(there)))).running()
+    assert "OBET" not in ended
+    assert bound(ended) == ["access-class 23 in", "ipv6 access-class Hosts in"]
+
+
+def test_lines_are_not_bound_again_to_a_list_that_is_gone() -> None:
+    there = confirmed(merged(HIS + FRESH, commands(policy(), present(HIS + FRESH)))).running()
+    there = there.replace("access-list 23 permit 192.0.2.0 0.0.0.255\n", "")
+    assert bound(merged(there, remove(present(there))).running()) == ["ipv6 access-class Hosts in"]
+
+
+def test_what_somebody_bound_over_ours_is_what_is_remembered() -> None:
+    there = confirmed(merged(HIS + FRESH, commands(policy(), present(HIS + FRESH)))).running()
+    device = merged(there, "access-list 24 permit 192.0.2.8\nline vty 0 4\n access-class 24 in\nexit\n")
+    there = confirmed(merged(device.running(), commands(policy(), present(device.running())))).running()
+    assert "access-class 24 in" in bound(merged(there, remove(present(there))).running())
+
+
+def bound(running: str) -> list[str]:
+    """What lines are bound to."""
+    return [line.strip() for line in running.splitlines() if "access-class" in line and "remark" not in line]
 
 
 def test_the_customers_own_sources_come_in_before_ours_go() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from builders import device, ips
+from builders import ips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from junos_device import Address, JunosDevice
@@ -334,10 +334,6 @@ def test_a_customers_filter_of_that_name_is_not_taken_for_his_sources() -> None:
     there = JunosDevice(own).load(remove(Present(running=own), ips("192.0.2.7")))
     assert "filter input MANAGEMENT-V4-2\n" in there.running()
     assert not there.lets_in(STRANGERS[0])
-
-
-def test_no_plan_is_made_for_a_device_while_nothing_drives_it() -> None:
-    assert device(platform="junos").not_served.endswith("nothing is done on it")
 
 
 hosts = st.lists(

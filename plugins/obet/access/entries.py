@@ -1,4 +1,4 @@
-"""The entries of IOS access lists, written by Aerleon: one address family of a policy, most of it its own words.
+"""The entries of access lists of IOS and EOS, which are the same, by Aerleon: one address family of a policy.
 
 Aerleon's terms are used, not its `api`: that keeps a policy's addresses in a global of its module, so that two threads
 could get each other's, loads every platform, and writes `no ip access-list …` before each list, while a list that is
