@@ -298,10 +298,10 @@ def test_what_a_group_may_add_is_named(case: str) -> None:
 HARMLESS_GROUPS = {
     "is not applied": "set groups G system services telnet\n",
     "is for other interfaces": (
-        "set groups G interfaces <ge-*> unit <*> family inet filter input OPEN\nset apply-groups G\n"
+        "set groups G interfaces <ge-*> unit <*> family inet filter input-list OPEN\nset apply-groups G\n"
     ),
     "is excepted there": (
-        "set groups G interfaces <*> unit <*> family inet filter input OPEN\nset apply-groups G\n"
+        "set groups G interfaces <*> unit <*> family inet filter input-list OPEN\nset apply-groups G\n"
         "set interfaces lo0 apply-groups-except G\n"
     ),
     "is inactive": "set groups G system services telnet\nset apply-groups G\ndeactivate groups G\n",
