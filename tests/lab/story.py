@@ -20,14 +20,14 @@ from obet.vault.audit import secret_reads
 
 from . import estate
 from .errors import LabError
-from .estate import NETWORK_DEVICES, UNAGREED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
+from .estate import NETWORK_DEVICES, SWITCH_DEVICE, UNAGREED_DEVICE, WARRANTY_CUSTOMER, WARRANTY_DEVICE
 from .laboratory import Lab
 from .provision import OPERATOR, Obet, provision
 from .simulators.simulator import Simulator
 from .this_host import CHECKOUT
 from .timeline import Timeline
 from .topology import STATUS_PORT
-from .visitors import customer_may_do_everything, password_login, service_status
+from .visitors import community_is_answered, customer_may_do_everything, password_login, service_status
 
 _RESULTS = CHECKOUT / "build" / "demo"
 _DEVICES = (WARRANTY_DEVICE, *NETWORK_DEVICES)
@@ -62,14 +62,14 @@ class Story:
         line.act("Vault is set up from code; the contracts are read")
         with ThreadPoolExecutor() as pool:  # nobody waits for one who waits for something else
             applied = pool.submit(self.own.obet, "vault", "apply", check=False)
-            told = pool.submit(self.own.obet, "due", "--json")
+            due = pool.submit(self.own.obet, "due", "--json")
             revoked, before = self._status_of_root_token(), self._initial_password()
         line.check("the administrator's root token is revoked", revoked == 403, f"{revoked}")
         again = applied.result()
         line.check(
             "the registrar's next run changes nothing", again.returncode == 0 and "nothing to do" in again.stdout
         )
-        for row in json.loads(told.result().stdout)["obligations"]:
+        for row in json.loads(due.result().stdout)["obligations"]:
             if row["device"] in {*_DEVICES, UNAGREED_DEVICE} and row["requirement"].startswith("access"):
                 line.done(f"{row['device']}: {row['requirement']} {row['purpose'] or ''}  because {row['cause']}")
         line.check("before: the customer's initial password opens his server", before == "setup", f"as {before}")
@@ -78,6 +78,8 @@ class Story:
         for device in self.network.values():
             opened = self._opens(device, *device.initial_login_pair)
             line.check(f"before: the customer's initial password opens {device.name} ({device.platform})", opened)
+        told = community_is_answered(self.lab, self.network[SWITCH_DEVICE])
+        line.check("before: switch1 answers SNMP in clear, to a community that everybody knows", told)
 
     def customer_is_onboarded(self) -> None:
         line = self.timeline
@@ -91,6 +93,8 @@ class Story:
         for device in self.network.values():
             opened = self._opens(device, *device.initial_login_pair)
             line.check(f"so is that of {device.name}", not opened)
+        told = community_is_answered(self.lab, self.network[SWITCH_DEVICE])
+        line.check("switch1 answers the community no more, since it has answered SNMPv3 before", not told)
         self._token = self.server.run(["cat", "/etc/status/token"]).stdout.strip()
         answer = service_status(self.server, self._token)
         line.check("the server's own service takes its secret from Vault", answer == 200, f"{answer}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from subprocess import CompletedProcess
 
 from .estate import HOST_KEY
@@ -21,6 +22,26 @@ try:
 except urllib.error.HTTPError as error:
     print(error.code)
 """
+
+# SNMPv2c in clear, as anybody's tool sends it: sysName.0 for the community "public".
+_QUESTION = bytes.fromhex("302602010104067075626c6963a019020101020100020100300e300c06082b060102010105000500")
+_KNOCK = """\
+import socket, sys
+asked = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asked.settimeout(1.0)
+asked.connect((sys.argv[1], 161))
+try:
+    asked.send(bytes.fromhex(sys.argv[2]))
+    print(len(asked.recv(4096)))
+except (TimeoutError, ConnectionRefusedError):
+    print(0)
+"""
+
+
+def community_is_answered(lab: Lab, device: Simulator) -> bool:
+    """Whether a network device tells the control node its name by SNMPv2c, for a community that everybody knows."""
+    answer = lab.node1.run([sys.executable, "-c", _KNOCK, device.ipv4, _QUESTION.hex()])
+    return int(answer.stdout) > len(_QUESTION)
 
 
 def service_status(server: Machine, token: str) -> int:
