@@ -255,6 +255,18 @@ def test_a_device_that_is_away_has_refused_nothing(served: Served) -> None:
     assert not isinstance(raised.value, LoginRefusedError)
 
 
+@pytest.mark.parametrize("simulator", ["router1"], indirect=True)
+def test_a_router_whose_filter_says_nothing_has_let_nobody_in_and_refused_no_login(served: Served) -> None:
+    login = served.own()
+    rule = "/ip firewall filter add chain=input action=drop comment=silent"
+    assert served.simulator.control.call("script", source=rule) == ""
+    with pytest.raises(NotLetInError):
+        served.takes(login)
+    gone = "/ip firewall filter remove [find where comment=silent]"
+    assert served.simulator.control.call("script", source=gone) == ""
+    assert served.takes(login)
+
+
 def test_an_ending_that_is_let_in_no_more_claims_only_what_it_saw(served: Served) -> None:
     others = [service for service in served.device.management if service.protocol != "ssh"]
     away = msgspec.structs.replace(served.device, management=(ManagementService(protocol="ssh", port=2222), *others))
