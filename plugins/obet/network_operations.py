@@ -42,6 +42,7 @@ from obet.vault.names import ACCOUNT, READ_ACCOUNT
 Operation = Callable[[Run, str, Mapping[str, Any]], Values]
 
 _COMES_BACK = timedelta(minutes=10)  # longer than any driver's timer for a removal
+_CUT_OFF = "not seen: cut off before"
 _RIGHTS: Mapping[str, Rights] = {ACCOUNT: "full", READ_ACCOUNT: "read"}
 
 
@@ -218,13 +219,12 @@ def _remove(run: Run, device: str) -> Values | None:
                 "device takes us again or is closed as gone"
             ) from None
         _wait_for_what_was_begun(run, device)
-        record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": "not seen: cut off before"}})
-        return None
+        unseen = _CUT_OFF
     except NotLetInError:
         # Anything may refuse a connection: only where each login was seen to be refused is that the end of it.
         if Step.CREDENTIALS_REFUSED not in plan.done:
             raise
-        unseen = ""
+        unseen = _CUT_OFF
     record(run, device, {"step": Step.ACCESS_REMOVED, "detail": {"seen": unseen or "removed"}})
     return None
 

@@ -16,6 +16,7 @@ from network_support import described
 from obet import network_operations, own_accounts
 from obet.devices import key_pairs
 from obet.devices.own_login import own_login, takes, takes_wholly
+from obet.erasure.steps import Step
 from obet.errors import DeviceError, LoginRefusedError, NotLetInError, RunError
 from obet.model import Device, ManagementService
 from obet.platforms.ios.driver import IosDriver
@@ -252,6 +253,39 @@ def test_a_device_that_is_away_has_refused_nothing(served: Served) -> None:
     with pytest.raises(NotLetInError) as raised:
         served.as_node(lambda: takes(away, login))
     assert not isinstance(raised.value, LoginRefusedError)
+
+
+@pytest.mark.parametrize("simulator", ["router1"], indirect=True)
+def test_a_router_whose_filter_says_nothing_has_let_nobody_in_and_refused_no_login(served: Served) -> None:
+    login = served.own()
+    rule = "/ip firewall filter add chain=input action=drop comment=silent"
+    assert served.simulator.control.call("script", source=rule) == ""
+    with pytest.raises(NotLetInError):
+        served.takes(login)
+    gone = "/ip firewall filter remove [find where comment=silent]"
+    assert served.simulator.control.call("script", source=gone) == ""
+    assert served.takes(login)
+
+
+def test_an_ending_that_is_let_in_no_more_claims_only_what_it_saw(served: Served) -> None:
+    others = [service for service in served.device.management if service.protocol != "ssh"]
+    away = msgspec.structs.replace(served.device, management=(ManagementService(protocol="ssh", port=2222), *others))
+    told: list[tuple[Step, Any]] = []
+
+    def run(*done: Step) -> Run:
+        plan = SimpleNamespace(done=frozenset({Step.REMOVAL_STARTED, *done}), customer_confirmed=True)
+        made: dict[str, Any] = vars(served.run) | {
+            "device": lambda _: away,
+            "plan": lambda _: plan,
+            "record": lambda _, step, detail: told.append((step, detail)),
+        }
+        return cast(Run, SimpleNamespace(**made))
+
+    with pytest.raises(NotLetInError):
+        served.as_node(lambda: network_operations._remove(run(), away.id))
+    assert told == []
+    served.as_node(lambda: network_operations._remove(run(Step.CREDENTIALS_REFUSED), away.id))
+    assert told == [(Step.ACCESS_REMOVED, {"seen": "not seen: cut off before"})]
 
 
 def test_an_account_of_which_vault_holds_nothing_has_no_login(served: Served) -> None:

@@ -926,6 +926,20 @@ def test_an_ending_that_is_cut_off_behind_our_account_is_brought_to_its_end_by_t
     assert is_the_customers_alone(router)
 
 
+def test_an_ending_that_was_cut_off_ends_nothing_where_the_device_is_taken_into_service_again(router: Bench) -> None:
+    own = administered(router)
+    router.control.fault("drop", "/user/set", times=1)
+    with suppress(DeviceError):
+        driven(router, lambda driver: driver.remove_ours(OUR_ACCOUNTS, nothing), login=own, co_managers=CO_MANAGERS)
+    router.control.clear()
+    wanted = change(router, "run-2")
+    assert not driven(router, lambda driver: driver.is_kept(wanted))
+    committed(router, wanted)
+    time_passes(router, 20 * 60)
+    assert is_let_in(router, "node1")
+    assert driven(router, lambda driver: driver.is_kept(wanted), login=Login(own.user, own.password))
+
+
 def test_a_router_that_does_not_go_on_when_told_is_told_as_not_seen(
     router: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

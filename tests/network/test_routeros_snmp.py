@@ -115,6 +115,16 @@ def test_no_passphrase_is_in_what_is_said_of_a_router_that_takes_none(router: Be
     assert not any(secret.reveal() in str(raised.value) for secret in (PAIR.auth, PAIR.priv))
 
 
+def test_no_part_of_a_passphrase_is_left_where_what_is_said_is_cut(router: Bench) -> None:
+    for secret in (PAIR.auth, PAIR.priv):
+        said = f"{'x' * 290}{secret.reveal()}"
+        router.control.fault(FaultKind.REFUSE, "snmp/community/add", text=said)
+        with pytest.raises(DeviceError, match="xxx") as raised:
+            on(router, lambda agent: agent.put(SOURCES, PAIR))
+        assert secret.reveal()[:6] not in str(raised.value)
+        router.control.clear()
+
+
 def test_new_passphrases_take_the_place_of_the_old(router: Bench) -> None:
     other = generate()
     on(router, lambda agent: agent.put(SOURCES, PAIR))

@@ -11,7 +11,8 @@ from obet.model import Device
 from obet.vault.account_logins import AccountLogin
 from obet.vault.device_secrets import Login
 
-_CUT_OFF = "ConnectionRefusedError"
+# As RouterOS' API has it too: a filter may refuse, or say nothing.
+_NOT_LET_IN = {"ConnectionRefusedError", "ConnectionResetError", "TimeoutError"}
 
 
 def takes(device: Device, login: Login) -> bool:
@@ -51,5 +52,5 @@ def _takes_over_ssh(device: Device, login: Login) -> bool:
     answer = asyncio.run(try_login(device, device.addresses.first, device.port("ssh"), with_login(login)))
     if answer.outcome in {"accepted", "refused"}:
         return answer.outcome == "accepted"
-    kind = NotLetInError if answer.detail == _CUT_OFF else DeviceError
+    kind = NotLetInError if answer.detail in _NOT_LET_IN else DeviceError
     raise kind(f"{device.id}: {answer.outcome}: {answer.detail}")

@@ -184,6 +184,8 @@ def _source(words: list[str], version: int) -> tuple[Intervals, Intervals]:
         elif version == 4 and "/" not in word and words and words[0].count(".") == 3:
             return wildcard(int(IPv4Address(word)), int(IPv4Address(words.pop(0))))
         if "/" in word:
+            if not _DIGITS.fullmatch(word.partition("/")[2]):  # a mask, of which Python would take some as inverted
+                return _NOBODY, EVERYONE[version]
             whole = network(word, strict=False)
             found: Intervals = ((int(whole.network_address), int(whole.broadcast_address)),)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from obet.platforms.eos.configuration import Command, Configuration, everything
 
@@ -15,6 +15,8 @@ _BLOCKS = (
     (r"management cvx", "a controller's agent"),
     (r"cvx", "a controller that others log in to"),
     (r"management cim-provider", "a CIM provider"),
+    (r"p4-runtime", "commands are taken by P4Runtime"),
+    (r"openflow", "a controller's agent"),
 )
 # APIs whose transports are judged elsewhere, and those that have none.
 _APIS = {"http-commands", "netconf", "restconf", "gnmi", "gribi", "eos-sdk-rpc", "models"}
@@ -36,6 +38,10 @@ _KNOWN = {
     r"|content|ip|ipv6)\b.*",
 }
 _KNOWN_IN_VRF = r"(?:no )?shutdown|ip(?:v6)? access-group .*|tunnel .*|known-hosts .*"
+
+
+# What is done by the clock and opens nothing, whatever it prints.
+_HARMLESS = r"(?:show\b|copy (?:running|startup)-config \S+)[^|]*"
 
 
 def side_doors(configuration: Configuration) -> Iterator[str]:
@@ -103,9 +109,18 @@ def _ssh(configuration: Configuration) -> Iterator[str]:
         for line in said:
             if weak := [algorithm for algorithm in line.split()[1:] if _WEAK.fullmatch(algorithm)]:
                 yield f"SSH takes weak algorithms: `{word} {' '.join(weak)}`"
+    yield from _tunnels(blocks)
     for line in lines:
         if line == "authentication empty-passwords permit":
             yield f"a login without a password: `management ssh`, `{line}`"
+
+
+def _tunnels(blocks: Iterable[Command]) -> Iterator[str]:
+    for block in blocks:
+        for place in (block, *(vrf for vrf, _ in block.matching(r"vrf \S+"))):
+            for tunnel, _ in place.matching(r"tunnel \S+"):
+                if _is_on(tunnel):
+                    yield f"SSH forwards connections to elsewhere: `management ssh`, `{tunnel.text}`"
 
 
 def _unknown(configuration: Configuration) -> Iterator[str]:
@@ -128,3 +143,9 @@ def _programs(configuration: Configuration) -> Iterator[str]:
     for command, _ in configuration.matching(r"event-handler \S+"):
         if any(line == "action bash" or line.startswith("action bash ") for line in command.lines()):
             yield f"a program beside EOS, which may let anybody in: `{command.text}`"
+    for manager, _ in configuration.matching("container-manager"):
+        for command, _ in manager.matching(r"container \S+"):
+            yield f"a program beside EOS, which may let anybody in: `{command.text}`"
+    for _, match in configuration.matching(r"schedule (\S+) .*?\bcommand (.*)"):
+        if not re.fullmatch(_HARMLESS, match[2]):
+            yield f"a command by the clock, which may let anybody in: `schedule {match[1]}`"

@@ -31,6 +31,7 @@ _WHOLE = 180.0  # seconds for one answer, however steadily it comes
 _LONGEST = 4 * 1024 * 1024  # bytes of one answer: the longest configurations are a tenth of that
 _BLOCK = 64 * 1024
 _TAIL = 256  # bytes in which the prompt stands
+_SHORT = 3  # characters of a word behind one that is secret which tells nothing: a number, `ro`
 _SHOWN = 160  # characters of a device's words in a message
 
 _KEY_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
@@ -191,13 +192,14 @@ class Console:
         if not typed:
             return
         self._send("\n".join(typed))
+        tells = any(_named(command) != command for command in typed)
         pieces = re.split(rf"^{self._base}(?:\([\w.-]+\))?[>#] ?", self._answers(typed), flags=re.MULTILINE)
         for command, piece in zip(typed, pieces, strict=False):
             echo, _, said = piece.partition("\n")
             if echo.strip() != command:
-                raise self._strange(_named(command), echo)
+                raise self._strange(_named(command), "what it repeats may be secret" if tells else echo)
             if not all(_WARNING.match(line.strip()) for line in said.splitlines() if line.strip()):
-                raise DeviceError(f"{self.device}: refuses `{_named(command)}`: {first_line(_without(said, command))}")
+                raise DeviceError(f"{self.device}: refuses `{_named(command)}`: {first_line(_without(said, typed))}")
 
     def leave(self) -> None:
         self.ask("end")
@@ -286,10 +288,11 @@ def _named(command: str) -> str:
     return re.sub(r"\b(secret|password|community|key-hash|auth|host)\b.*", r"\1 …", command)
 
 
-def _without(said: str, command: str) -> str:
-    """What was said without the words of the command that may be secret."""
-    for word in command.split():
-        said = said.replace(word, "…") if len(word) > 20 else said
+def _without(said: str, typed: Iterable[str]) -> str:
+    """What was said without the words of these commands that may be secret."""
+    words = {word for command in typed for word in set(command.split()) - set(_named(command).split())}
+    for word in sorted(words, key=len, reverse=True):
+        said = said.replace(word, "…") if len(word) > _SHORT else said
     return said
 
 

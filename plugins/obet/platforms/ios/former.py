@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 _LONGEST = 100  # characters of a remark
 _LINES = re.compile(r"line vty ([0-9]{1,4})(?: ([0-9]{1,4}))?")
 _BINDING = re.compile(r"(ipv6 )?access-class (\S+) in\b.*")
-_REMARK = re.compile(r"(?:sequence )?(?:\d+ )?(remark was (\d+)-(\d+) (.*))")
+_REMARK = re.compile(r"(?:sequence )?(?:\d+ )?(remark was ([0-9]{1,4})-([0-9]{1,4}) (.*))")
 _LIST = re.compile(r"(?:ip access-list (?:standard|extended)|ipv6 access-list|access-list) (\S+)(?: .*)?")
 
 Sections = Sequence[tuple[str, Sequence[str]]]
@@ -27,10 +27,10 @@ def remarks(shown: Sections, ours: re.Pattern[str]) -> list[str]:
             kept.append((bool(binding[1]), range(first, last + 1)))
             found.append(f"remark was {first}-{last} {binding[0]}")
     for remark in _remarks(shown, ours):
-        was = _BINDING.fullmatch(remark[4])
-        lines = set(range(int(remark[2]), int(remark[3]) + 1))
-        if was and not any(six == bool(was[1]) and lines & set(newer) for six, newer in kept):
-            found.append(remark[1])
+        if was := _BINDING.fullmatch(remark[4]):
+            newer = {line for six, lines in kept if six == bool(was[1]) for line in lines}
+            lines = set(range(int(remark[2]), int(remark[3]) + 1))
+            found += [f"remark was {first}-{last} {remark[4]}" for first, last in _ranges(lines - newer)]
     return [remark for remark in dict.fromkeys(found) if len(remark) <= _LONGEST]
 
 
@@ -42,6 +42,14 @@ def bindings(shown: Sections, ours: re.Pattern[str]) -> list[tuple[str, str]]:
         for remark in _remarks(shown, ours)
         if (binding := _BINDING.fullmatch(remark[4])) and binding[2] in there
     ]
+
+
+def _ranges(lines: Iterable[int]) -> list[tuple[int, int]]:
+    """Line numbers as ranges, both ends included."""
+    numbers = set(lines)
+    firsts = sorted(line for line in numbers if line - 1 not in numbers)
+    lasts = sorted(line for line in numbers if line + 1 not in numbers)
+    return list(zip(firsts, lasts, strict=True))
 
 
 def is_one(entry: str) -> bool:

@@ -20,7 +20,7 @@ Words = tuple[str, ...]
 _APPLIED, _EXCEPTED = "apply-groups", "apply-groups-except"
 _PASSES = 3  # what one group creates, the wildcards of another may meet
 # One value at a time: what stands here wins over what is inherited.
-_SINGLE = {"root-login", "port", "input", "output", "transport", "security-level", "security-model", "protocol-version"}
+_SINGLE = {"root-login", "port", "input", "output", "transport", "security-level", "security-model"}
 
 
 class Statement(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ _PORTS |= {"ldp": 646, "radius": 1812, "radacct": 1813, "nfsd": 2049}
 _MULTICAST: dict[int, Intervals] = {4: ((0xE0000000, 0xEFFFFFFF),), 6: ((0xFF << 120, 2**128 - 1),)}
 
 _NUMBER = re.compile(r"[0-9]{1,5}")
+_PREFIX = re.compile(r"[0-9A-Fa-f.:]+(?:/[0-9]{1,3})?")
 
 Network = IPv4Network | IPv6Network
 Prefixes = Mapping[str, Sequence[str] | None]
@@ -172,15 +173,24 @@ def _addresses(name: str, said: Sequence[tuple[str, ...]], version: int, prefixe
         if texts is None:
             return None
         for text in texts:
-            try:
-                network = ip_network(text, strict=False)
-            except ValueError:
+            network = _network(text)
+            if network is None:
                 return None
             if network.version == version:
                 entries.append((network, bool(words[1:])))
             elif not name.endswith("-prefix-list"):
                 return None
     return _longest(entries)
+
+
+def _network(text: str) -> Network | None:
+    """None for a mask that is written out: bits anywhere may be set in it, and Python would take some as inverted."""
+    if not _PREFIX.fullmatch(text):
+        return None
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
 
 
 def _longest(entries: Sequence[tuple[Network, bool]]) -> Intervals | None:

@@ -33,6 +33,7 @@ _STATEMENTS = (
     (("chassis", "auto-image-upgrade"), "configuration fetched from the network at boot"),
     (("system", "scripts", "commit", "allow-transients"), "scripts change what no configuration shows"),
     (("system", "configuration-database", "ephemeral", "instance"), "configuration that is not shown may be in force"),
+    (("system", "extensions", "extension-service", "application"), "a program beside Junos, which may let anybody in"),
     (("system", "ports", "auxiliary", "type"), "a way to the auxiliary port"),
     (("system", "ports", "auxiliary", "insecure"), "a way to the auxiliary port"),
     (("logical-systems", ANY), "whom a logical system takes is not known"),

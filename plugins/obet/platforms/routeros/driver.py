@@ -73,7 +73,8 @@ class RouterosDriver:
         return text
 
     def is_kept(self, change: Change) -> bool:
-        return not self._timers.all() and self._stands(change)
+        """What a cut-off ending has armed would take these rules away, and our account."""
+        return not self._timers.all() and not self._ending.there() and self._stands(change)
 
     def pending(self) -> str | None:
         return next((timer.run for timer in self._timers.all() if timer.on), None)
@@ -259,6 +260,7 @@ class RouterosDriver:
 
     def _sweep(self) -> None:
         """Removes what cut-off runs have left; another's way back stays, should one have armed just now."""
+        self._ending.clear()
         there, timers = self._files.ours(), self._timers.all()
         for timer in timers:
             if not timer.on:  # cut off when it was about to be confirmed

@@ -20,16 +20,16 @@ _FILTERS = {4: "ip firewall filter", 6: "ipv6 firewall filter"}
 
 
 def narrowing(running: str, managers: Sequence[Address], ports: Sequence[int], account: str) -> str:
-    """The file for `/import`, which removes `account` too, if any; ProofError when `running` is no whole export.
+    """The file for `/import`, which removes `account` first, if any; ProofError when `running` is no whole export.
 
-    Our rules go last, and not before the account has gone: while the router lets us in, it is not done.
+    Nothing shuts us out before the account has gone, and our rules go last: while we are let in, it is not done.
     """
     name = _free(running)
     lines = [line for version, path in _FILTERS.items() for line in _chain(name, path, version, managers, ports)]
     addresses = ",".join(f"{host}/{host.max_prefixlen}" for host in managers)
     lines += [_try(f"/ip service set {service} address={addresses}") for service in SERVICES]
     gone = [f'/user remove [find where name="{account}"]\n'] if account else []
-    return "".join((*lines, *gone, *map(_try, RULES_REMOVAL)))
+    return "".join((*gone, *lines, *map(_try, RULES_REMOVAL)))
 
 
 def _try(line: str, otherwise: str = "") -> str:

@@ -96,6 +96,7 @@ LOOSER = {
     "one host more by its length": (entry("permit tcp 203.0.113.66/32 any eq 22"), STRANGER),
     "a network": (entry("permit tcp 203.0.113.0/24 any eq ssh"), "takes 203.0.113.0-203.0.113.255"),
     "a network that is not written from its start": (entry("permit ip 203.0.113.9/24 any"), "takes 203.0.113.0-"),
+    "a mask where a length should be": (entry("permit ip 198.51.100.10/0.0.0.1 any"), ALL4),
     "a wildcard with a hole": (entry("permit ip 203.0.113.64 0.0.0.2 any"), "takes 203.0.113.64 and 1 more"),
     "a wildcard with many holes": (entry("permit ip 0.0.0.0 85.85.85.85 any"), "port 22: also takes 0.0.0.0"),
     "everybody by IP": (entry("permit ip any any"), ALL4),
@@ -258,6 +259,32 @@ SIDE_DOORS = {
         also("event-handler X", "   action bash", "iptables -I INPUT -j ACCEPT", "EOF", "   delay 1"),
         "a program beside EOS, which may let anybody in: `event-handler X`",
     ),
+    "a container": (
+        also("container-manager", "   container X", "      image Y", "      on-boot"),
+        "a program beside EOS, which may let anybody in: `container X`",
+    ),
+    "a script by the clock": (
+        also("schedule X interval 5 max-log-files 1 command bash iptables -I INPUT -j ACCEPT # Canary"),
+        "a command by the clock, which may let anybody in: `schedule X`",
+    ),
+    "a script behind what is shown by the clock": (
+        also("schedule X interval 5 max-log-files 1 command show version | bash"),
+        "a command by the clock, which may let anybody in: `schedule X`",
+    ),
+    "a configuration that is fetched by the clock": (
+        also("schedule X interval 5 max-log-files 1 command copy scp://192.0.2.1/x running-config"),
+        "a command by the clock, which may let anybody in: `schedule X`",
+    ),
+    "P4Runtime": (also("p4-runtime", "   no shutdown"), "commands are taken by P4Runtime: `p4-runtime`"),
+    "OpenFlow": (also("openflow", "   controller tcp:192.0.2.1:6633", "   no shutdown"), "a controller's agent"),
+    "a tunnel of SSH": (
+        beneath(SSH, "tunnel X", "   local interface Ethernet1 port 8022", "   no shutdown"),
+        "SSH forwards connections to elsewhere: `management ssh`, `tunnel X`",
+    ),
+    "a tunnel of SSH in a VRF": (
+        beneath(SSH, "vrf MGMT", "   tunnel X", "      no shutdown"),
+        "SSH forwards connections to elsewhere: `management ssh`, `tunnel X`",
+    ),
     "a login that asks nothing": (also("aaa authentication login default none"), "a login without a password"),
     "root without a password": (also("aaa root nopassword"), "a login without a password"),
     "remote logins without a password": (
@@ -315,6 +342,12 @@ HARMLESS = {
     "an API that offers nothing": also("management api models", "   provider smash", "      path routing"),
     "Telnet that is off": also("management telnet", "   shutdown"),
     "an agent that is off": also("daemon TerminAttr", "   exec /usr/bin/TerminAttr", "   shutdown"),
+    "a tunnel of SSH that is off": beneath(SSH, "tunnel X", "   shutdown"),
+    "P4Runtime that is off": also("p4-runtime", "   shutdown"),
+    "what is shown by the clock": also("schedule X interval 60 max-log-files 9 command show tech-support"),
+    "a copy by the clock": also(
+        "schedule X interval 60 max-log-files 9 command copy running-config scp://u@192.0.2.1/x"
+    ),
     "an event that is logged": also("event-handler X", "   trigger on-boot", "   action log"),
     "a filter of the control plane": also("system control-plane", "   ip access-group OTHER in"),
     "a filter of an interface": also("interface Ethernet1", "   ip access-group OTHER in"),

@@ -319,6 +319,25 @@ def test_what_somebody_bound_over_ours_is_what_is_remembered() -> None:
     assert "access-class 24 in" in bound(merged(there, remove(present(there))).running())
 
 
+def test_where_somebody_bound_some_lines_of_a_range_anew_the_others_keep_what_they_were_bound_to() -> None:
+    remembered = "remark was 0-15 access-class 23 in"
+    there = confirmed(merged(HIS + FRESH, commands(policy(), present(HIS + FRESH)))).running()
+    there = there.replace("remark was 0-4 access-class 23 in", remembered)
+    assert remembered in there
+    device = merged(there, "access-list 24 permit 192.0.2.8\nline vty 0 4\n access-class 24 in\nexit\n")
+    there = confirmed(merged(device.running(), commands(policy(), present(device.running())))).running()
+    text = remove(present(there))
+    assert "line vty 0 4\n access-class 24 in\n" in text
+    assert "line vty 5 15\n access-class 23 in\n" in text, "not bound to nothing, which lets everybody in"
+    assert text.count("access-class 23 in") == 1
+
+
+def test_a_remark_that_names_more_lines_than_there_may_be_is_none_of_ours() -> None:
+    there = confirmed(merged(HIS + FRESH, commands(policy(), present(HIS + FRESH)))).running()
+    there = there.replace("remark was 0-4 access-class 23 in", "remark was 0-99999 access-class 23 in")
+    assert "99999" not in commands(policy(*OURS[:1]), present(there)) + remove(present(there))
+
+
 def bound(running: str) -> list[str]:
     """What lines are bound to."""
     return [line.strip() for line in running.splitlines() if "access-class" in line and "remark" not in line]

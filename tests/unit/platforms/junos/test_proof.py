@@ -129,6 +129,16 @@ SPOILT = {
         f"{V4} a from protocol tcp\n{V4} a then next-ip 192.0.2.1/32\n{V4} managers from source-prefix-list",
         "may refuse 198.51.100.11-198.51.100.12",
     ),
+    "a mask of scattered bits": (
+        f"{V4} managers from source-prefix-list MANAGERS",
+        f"{V4} managers from source-address 198.51.100.12/0.0.0.1",
+        "also takes 0.0.0.0",
+    ),
+    "masks of scattered bits where it discards": (
+        f"{V4} management from protocol tcp",
+        "\n".join(f"{V4} management from source-address {half}.0.0.0/127.255.255.255" for half in (0, 128)),
+        "filter MGMT-V4, term rest",
+    ),
     "an action that is not known": (
         f"{V4} management then discard",
         f"{V4} management then frobnicate",
@@ -265,6 +275,7 @@ def test_filters_of_a_list_are_asked_one_after_another() -> None:
     assert any("filter FIRST, term all" in what for what in findings(turned + guard.replace("NEXT", "FIRST")))
 
 
+V2 = "set system services ssh protocol-version v2\n"
 IN_GROUPS = {
     "binds a filter": (
         "set groups G interfaces <lo*> unit <*> family inet filter input-list OPEN\nset apply-groups G\n",
@@ -284,6 +295,10 @@ IN_GROUPS = {
         "Telnet: `system services telnet`, from group G",
     ),
     "is a node's": ('set groups node1 system services ftp\nset apply-groups "${node}"\n', "from group node1"),
+    "adds to the versions of SSH": (
+        "set groups G system services ssh protocol-version v1\nset apply-groups G\n" + V2,
+        "SSH version 1 may be taken",
+    ),
     "applies groups": ("set groups G apply-groups H\nset apply-groups G\n", "group G applies groups itself"),
 }
 
@@ -345,6 +360,7 @@ DOORS = {
     "system scripts commit allow-transients": "scripts change what no configuration shows",
     "system configuration-database ephemeral instance E": "configuration that is not shown",
     "system autoinstallation interfaces ge-0/0/0 bootp": "configuration fetched from the network at boot",
+    "system extensions extension-service application file x.py": "a program beside Junos, which may let anybody in",
     "chassis auto-image-upgrade": "configuration fetched from the network at boot",
     "system ports auxiliary type vt100": "a way to the auxiliary port",
     "logical-systems LS1 interfaces lo0 unit 1": "whom a logical system takes is not known: `logical-systems LS1`",

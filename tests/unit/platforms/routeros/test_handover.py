@@ -81,11 +81,18 @@ def test_a_chain_of_the_customers_with_that_name_is_left_to_him() -> None:
     assert {"chain": "management", "action": "accept", "comment": '"his own"'} in router.lists["ip firewall filter"]
 
 
-def test_our_account_goes_before_the_rules_that_let_us_in_and_its_failure_keeps_them() -> None:
+def test_our_account_goes_before_anything_shuts_us_out_and_its_failure_leaves_all_as_it_was() -> None:
     lines = narrowing(restricted(Router()).export(), MANAGERS, PORTS, "obet").splitlines()
-    (place,) = [number for number, line in enumerate(lines) if line.startswith("/user remove ")]
-    assert lines[place] == '/user remove [find where name="obet"]', "an error there ends the import"
-    assert next(number for number, line in enumerate(lines) if "obet-management" in line) > place
+    assert lines[0] == '/user remove [find where name="obet"]', "an error there ends the import"
+    assert not [line for line in lines[1:] if line.startswith("/user ")]
+
+
+def test_that_we_are_let_in_no_more_is_seen_only_behind_that() -> None:
+    router = restricted(Router())
+    first, *others = narrowing(router.export(), MANAGERS, PORTS, "obet").splitlines()
+    assert admitted(router) >= set(OURS), first
+    list(router.load("\n".join(others)))
+    assert admitted(router) == set(MANAGERS)
 
 
 @pytest.mark.parametrize("text", ["", "hostname switch1\n"])
