@@ -194,8 +194,8 @@ class Console:
         pieces = re.split(rf"^{self._base}(?:\([\w.-]+\))?[>#] ?", self._answers(typed), flags=re.MULTILINE)
         for command, piece in zip(typed, pieces, strict=False):
             echo, _, said = piece.partition("\n")
-            if echo.strip() != command:
-                raise self._strange(_named(command), echo)
+            if echo.strip() != command:  # cut or wrapped, a secret in it could not be told from the rest
+                raise self._strange(_named(command), echo if _named(command) == command else "not as it was typed")
             if not all(_WARNING.match(line.strip()) for line in said.splitlines() if line.strip()):
                 raise DeviceError(f"{self.device}: refuses `{_named(command)}`: {first_line(_without(said, command))}")
 
@@ -287,9 +287,9 @@ def _named(command: str) -> str:
 
 
 def _without(said: str, command: str) -> str:
-    """What was said without the words of the command that may be secret."""
-    for word in command.split():
-        said = said.replace(word, "…") if len(word) > 20 else said
+    """What was said without the words of the command that a message may not show."""
+    for word in set(command.split()) - set(_named(command).split()):
+        said = said.replace(word, "…") if len(word) > 3 else re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "…", said)
     return said
 
 
