@@ -115,6 +115,14 @@ def test_no_passphrase_is_in_what_is_said_of_a_router_that_takes_none(router: Be
     assert not any(secret.reveal() in str(raised.value) for secret in (PAIR.auth, PAIR.priv))
 
 
+def test_what_a_long_refusal_is_cut_to_shows_no_part_of_a_passphrase(router: Bench) -> None:
+    text = f"{'x' * 280} {PAIR.priv.reveal()}"
+    router.control.fault(FaultKind.REFUSE, "snmp/community/add", text=text)
+    with pytest.raises(DeviceError, match="x" * 200) as raised:
+        on(router, lambda agent: agent.put(SOURCES, PAIR))
+    assert PAIR.priv.reveal()[:8] not in str(raised.value)
+
+
 def test_new_passphrases_take_the_place_of_the_old(router: Bench) -> None:
     other = generate()
     on(router, lambda agent: agent.put(SOURCES, PAIR))

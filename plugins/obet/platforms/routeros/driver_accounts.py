@@ -45,7 +45,7 @@ class Accounts:
         words = (f"=password={password.reveal()}", f"=group={_GROUPS[rights]}", "=disabled=no")
         number = self._number(name)
         command, who = ("set", f"=.id={number}") if number else ("add", f"=name={name}")
-        self._api.ask(f"/user/{command}", who, *words, hide=password.reveal())
+        self._api.ask(f"/user/{command}", who, *words, hide=(password.reveal(),))
         self._check(name, _GROUPS[rights])
 
     def put_keys(self, name: str, public_keys: tuple[str, ...]) -> None:
@@ -66,7 +66,7 @@ class Accounts:
             self._api.ask("/user/set", f"=.id={number}", "=group=full", "=disabled=no")
         else:
             password = secrets.token_urlsafe(32)
-            self._api.ask("/user/add", f"=name={name}", f"=password={password}", "=group=full", hide=password)
+            self._api.ask("/user/add", f"=name={name}", f"=password={password}", "=group=full", hide=(password,))
         self._check(name, "full")
         if not self._has_key(access):
             remedy = f"if it takes no keys of the type {access.public_key.split()[0]}, name an RSA one"
@@ -96,7 +96,7 @@ class Accounts:
             if keys := [row[".id"] for row in self._keys(name)]:
                 self._api.ask("/user/ssh-keys/remove", f"=.id={','.join(keys)}")
             password = secrets.token_urlsafe(32)
-            self._api.ask("/user/set", f"=.id={number}", f"=password={password}", hide=password)
+            self._api.ask("/user/set", f"=.id={number}", f"=password={password}", hide=(password,))
 
     def residue(self, names: tuple[str, ...]) -> tuple[str, ...]:
         there = self.all()

@@ -108,13 +108,15 @@ class Api:
             kind = NotLetInError if closed else DeviceError
             raise kind(f"{device.id}: cannot be logged in to: {_why(error)}") from None
 
-    def ask(self, command: str, *words: str, hide: str = "", remedy: str = "") -> Rows:
-        """The rows of the answer; what `ret` says is the last one. `hide` is a secret among the words, `remedy` what is
+    def ask(self, command: str, *words: str, hide: tuple[str, ...] = (), remedy: str = "") -> Rows:
+        """The rows of the answer; what `ret` says is the last one. `hide` are secrets among the words, `remedy` what is
         to be done should the device refuse."""
         try:
             return self._ask(command, words)
         except _RefusedError as refusal:
-            said = str(refusal).replace(hide, "…") if hide else str(refusal)
+            said = str(refusal)
+            for secret in hide:
+                said = said.replace(secret, "…")
             raise DeviceError(": ".join((self._device, command, said[:_SHOWN], *filter(None, [remedy])))) from None
 
     def try_(self, command: str, *words: str) -> Rows | None:

@@ -56,10 +56,7 @@ class Snmp:
         words += [f"=addresses={_networks(sources)}", f"=comment={_COMMENT}"]
         words += [f"=authentication-password={auth}", f"=encryption-password={priv}"]
         command, who = ("set", f"=.id={ours['.id']}") if ours else ("add", f"=name={SNMP_USER}")
-        try:
-            self._api.ask(f"{_COMMUNITY}/{command}", who, *words, hide=auth)
-        except DeviceError as error:
-            raise DeviceError(str(error).replace(priv, "…")) from None
+        self._api.ask(f"{_COMMUNITY}/{command}", who, *words, hide=(auth, priv))
         if not on:
             self._api.ask(f"{_AGENT}/set", "=enabled=yes")
         if not self.stands(sources):
