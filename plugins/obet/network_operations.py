@@ -140,14 +140,10 @@ def end(run: Run, device: str, options: Mapping[str, Any]) -> Values:
     plan = run.plan(device)
     if options["check_mode"]:
         return {"changed": True, "msg": f"{device}: a dry run ends nothing"}
-    if Step.ACCESS_REMOVED not in plan.done:
+    if not {Step.ACCESS_REMOVED, Step.CREDENTIALS_REFUSED} <= set(plan.done):
         ended = _remove(run, device)
         if ended is not None:
             return ended
-    if Step.CREDENTIALS_REFUSED not in run.journal.steps(device):
-        logins = [*_customers_logins(run, device), *_our_logins(run, device)]
-        _must_refuse(run, device, logins)
-        record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": {"tried": len(logins)}})
     customer = run.estate.customer_of(device).id
     for account in _RIGHTS:
         account_logins.destroy(run.child(device), customer, device, account)
@@ -219,6 +215,9 @@ def _remove(run: Run, device: str) -> Values | None:
                 "device takes us again or is closed as gone"
             ) from None
         _wait_for_what_was_begun(run, device)
+        logins = [*_customers_logins(run, device), *_our_logins(run, device)]
+        _must_refuse(run, device, logins)  # one of them may be refused for another reason
+        record(run, device, {"step": Step.CREDENTIALS_REFUSED, "detail": {"tried": len(logins)}})
         unseen = _CUT_OFF
     except NotLetInError:
         # Anything may refuse a connection: only where each login was seen to be refused is that the end of it.
@@ -336,6 +335,7 @@ def _renew_keys(run: Run, device: str, accounts: Sequence[str]) -> bool:
     with _ours(run, device, doubted=True) as driver:
         kind = driver.key_kind()
         if kind is None:
+            own_accounts.must_have_no_key(run, device, accounts)
             return False
         for account in accounts:
             own_accounts.renew_key(run, driver, device, account, kind)

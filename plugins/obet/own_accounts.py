@@ -5,6 +5,8 @@ What is new stands in Vault before the device gets it, and what is old until the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from obet.devices.driver import NetworkDriver, Rights
@@ -81,6 +83,15 @@ def renew_key(run: Run, driver: NetworkDriver, device: str, account: str, kind: 
         if takes(run.device(device), Login(account, found.password, key=old)):
             raise DeviceError(f"{device}: was told to drop the old key of {account}, and takes it still")
     _write(run, device, msgspec.structs.replace(found, key=new, upcoming_key=None))
+
+
+def must_have_no_key(run: Run, device: str, accounts: Iterable[str]) -> None:
+    """Of a device that takes none: DeviceError where one that it was given would be left as it is."""
+    if keyed := next((account for account in accounts if entry(run, device, account).key), None):
+        raise DeviceError(
+            f"{device}: takes no SSH key any more, and {keyed} has one: it was not renewed; let it take keys again, "
+            "and name ssh among its management services"
+        )
 
 
 def _write(run: Run, device: str, changed: AccountLogin) -> AccountLogin:

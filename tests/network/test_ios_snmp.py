@@ -71,6 +71,14 @@ def test_the_sources_are_answered_by_both_families_also_after_a_reboot(switch: S
     assert on(switch, lambda agent: agent.stands(SOURCES[:1])) is False
 
 
+def test_a_line_that_came_back_garbled_is_no_reason_for_weaker_protocols(switch: Simulator) -> None:
+    switch.control.fault(FaultKind.GARBAGE, "snmp-server user", times=1, text="nul")
+    with pytest.raises(DeviceError, match="refuses `snmp-server user") as raised:
+        on(switch, lambda agent: agent.put(SOURCES, PAIR))
+    assert not any(secret.reveal() in str(raised.value) for secret in (PAIR.auth, PAIR.priv))
+    assert on(switch, lambda agent: agent.put(SOURCES, PAIR)) == ("SHA256", "AES256")
+
+
 @pytest.mark.parametrize(
     ("unknown", "protocols"), [("aes 256", ("SHA256", "AES128")), ("sha-2|aes 256", ("SHA1", "AES128"))]
 )

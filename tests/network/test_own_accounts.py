@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -193,6 +194,49 @@ def test_a_device_that_takes_no_keys_is_left_with_passwords(served: Served, monk
     served.operation("rotate")
     assert {served.entry(account).key for account in ACCOUNTS} == {None}
     assert served.takes(served.own(), wholly=True)
+
+
+def test_a_key_is_not_left_as_it_is_without_a_word_where_a_device_takes_none_any_more(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.operation("onboard")
+    keys = {served.entry(account).key for account in ACCOUNTS}
+    with monkeypatch.context() as changed:
+        changed.setattr(_DRIVERS[served.simulator.name], "key_kind", lambda _: None)
+        with pytest.raises(DeviceError, match="takes no SSH key any more, and obet has one: it was not renewed"):
+            served.operation("rotate")
+    assert {served.entry(account).key for account in ACCOUNTS} == keys
+    served.operation("rotate")
+    served.is_whole()
+
+
+def test_an_ending_that_was_cut_off_is_not_done_while_any_of_our_logins_is_taken(served: Served) -> None:
+    """The password is refused as somebody has changed it, and not as our access was removed."""
+    if served.simulator.platform != "routeros":
+        pytest.skip("the key alone opens an account of a switch")
+    served.operation("onboard")
+    recorded = list[Step]()
+    begun = {Step.REMOVAL_STARTED: SimpleNamespace(at=datetime(2026, 1, 1, tzinfo=UTC), detail={})}
+    plan = SimpleNamespace(done=tuple(begun), customer_confirmed=True)
+    journal = SimpleNamespace(last=lambda _: begun, steps=lambda _: set(begun))
+    ending = SimpleNamespace(
+        **vars(served.run) | {"journal": journal, "plan": lambda _: plan, "now": datetime(2026, 1, 2, tzinfo=UTC)}
+    )
+    ending.record = lambda _device, step, _detail=None: recorded.append(step)
+    own = served.own()
+    served.as_node(lambda: _with_password(served, own, Secret("Somebody-elses-1")))
+    try:
+        with pytest.raises(DeviceError, match="still takes a login of "):
+            served.as_node(lambda: network_operations.end(cast(Run, ending), served.device.id, {"check_mode": False}))
+        assert recorded == []
+    finally:
+        served.as_node(lambda: _with_password(served, Login(own.user, Secret("Somebody-elses-1")), own.password))
+    served.is_whole()
+
+
+def _with_password(served: Served, login: Login, password: Secret) -> None:
+    with network_operations.open_driver(served.device, login) as driver:
+        driver.put_account(names.ACCOUNT, password, "full")
 
 
 # Of each rotation: Vault, account, Vault for a password; Vault, both keys, the new one, Vault for a key.

@@ -10,7 +10,7 @@ import asyncssh
 import msgspec
 
 from obet.devices.identity import Certificate
-from obet.devices.key_pairs import private_key
+from obet.devices.key_pairs import for_login
 from obet.errors import DeviceError
 from obet.model import Address, Device, ManagementService
 from obet.vault.device_secrets import Login
@@ -120,7 +120,7 @@ def with_login(login: Login) -> dict[str, Any]:
     """By its key over SSH, if it has one: the password then goes only to what takes no keys."""
     if login.key is None:
         return with_password(login)
-    return with_password(login) | {"client_keys": [private_key(login.key)], "preferred_auth": "publickey"}
+    return with_password(login) | {"client_keys": [for_login(login.key)], "preferred_auth": "publickey"}
 
 
 def with_certificate(account: str, certificate: Certificate) -> dict[str, Any]:

@@ -85,8 +85,12 @@ class _Runner:
         found = AggregatedResult(task.name)
         with ThreadPoolExecutor(self._workers) as pool:
             futures = {host.name: pool.submit(task.copy().start, host) for host in hosts}
-            while wait(futures.values(), self._pause).not_done:
-                self._meanwhile()
+            try:
+                while wait(futures.values(), self._pause).not_done:
+                    self._meanwhile()
+            except BaseException:  # interrupted, say: no further device is begun, and none is left half done
+                pool.shutdown(cancel_futures=True)
+                raise
         for name, future in futures.items():
             found[name] = future.result()
         return found

@@ -11,6 +11,7 @@ from obet.secret import Secret
 
 Kind = Literal["ssh-rsa", "ssh-ed25519"]
 _RSA_BITS = 3072  # as strong as AES-128
+_SHA_2 = (b"rsa-sha2-256", b"rsa-sha2-512")
 
 
 def generate(kind: Kind) -> Secret:
@@ -24,6 +25,15 @@ def generate(kind: Kind) -> Secret:
 
 def private_key(key: Secret) -> asyncssh.SSHKey:
     return asyncssh.import_private_key(key.reveal())
+
+
+def for_login(key: Secret) -> asyncssh.SSHKeyPair:
+    """RSA signs with SHA-2 alone: asyncssh by itself falls back to SHA-1, as soon as a device offers nothing better."""
+    pair = asyncssh.load_keypairs(private_key(key))[0]
+    if pair.algorithm == b"ssh-rsa":
+        pair.sig_algorithms = _SHA_2
+        pair.set_sig_algorithm(_SHA_2[0])
+    return pair
 
 
 def public_key(key: Secret) -> str:

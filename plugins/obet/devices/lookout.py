@@ -67,16 +67,17 @@ class _Kept:
         self._ask = certificate
         self._asking = threading.Lock()
         self._certificate: tuple[float, Certificate] | None = None
-        self._connections: dict[Address, asyncssh.SSHClientConnection] = {}
-        self._opening: dict[Address, asyncio.Lock] = {}
+        self._connections: dict[Address, asyncio.Task[asyncssh.SSHClientConnection]] = {}
 
     async def reach(self, address: Address, host_key: str) -> asyncssh.SSHClientConnection:
-        async with self._opening.setdefault(address, asyncio.Lock()):
-            kept = self._connections.get(address)
-            if kept is None or kept.is_closed():
-                certificate = await asyncio.to_thread(self._usable)
-                kept = self._connections[address] = await vantage(address, host_key, certificate)
-            return kept
+        """Who comes while it is being opened gets what comes of that: a host that is silent is waited for once."""
+        kept = self._connections.get(address)
+        if kept is None or (kept.done() and _connection(kept) is None):
+            kept = self._connections[address] = asyncio.create_task(self._open(address, host_key))
+        return await asyncio.shield(kept)
+
+    async def _open(self, address: Address, host_key: str) -> asyncssh.SSHClientConnection:
+        return await vantage(address, host_key, await asyncio.to_thread(self._usable))
 
     def _usable(self) -> Certificate:
         with self._asking:
@@ -85,7 +86,17 @@ class _Kept:
             return self._certificate[1]
 
     async def close(self) -> None:
-        for connection in self._connections.values():
+        kept = tuple(self._connections.values())
+        connections = [connection for task in kept if task.done() and (connection := _connection(task))]
+        for task in kept:
+            task.cancel()  # what is still being opened
+        for connection in connections:
             connection.close()
-        for connection in self._connections.values():
+        for connection in connections:
             await connection.wait_closed()
+
+
+def _connection(opened: asyncio.Task[asyncssh.SSHClientConnection]) -> asyncssh.SSHClientConnection | None:
+    """The connection that was opened, while it is one."""
+    failed = opened.cancelled() or opened.exception() is not None
+    return None if failed or opened.result().is_closed() else opened.result()

@@ -49,6 +49,8 @@ def takes_wholly(device: Device, login: Login) -> bool:
 
 
 def _takes_over_ssh(device: Device, login: Login) -> bool:
+    if all(service.protocol != "ssh" for service in device.management):
+        raise DeviceError(f"{device.id}: a key of {login.user} cannot be tried: name ssh among its management services")
     answer = asyncio.run(try_login(device, device.addresses.first, device.port("ssh"), with_login(login)))
     if answer.outcome in {"accepted", "refused"}:
         return answer.outcome == "accepted"

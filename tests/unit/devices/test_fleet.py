@@ -78,6 +78,25 @@ def test_meanwhile_the_caller_has_something_to_do_in_its_own_thread_and_nothing_
     assert threads == set()
 
 
+def test_who_is_interrupted_begins_no_further_device_and_those_that_are_worked_on_are_done(whole: Estate) -> None:
+    begun, interrupted, seen = threading.Event(), threading.Event(), list[str]()
+
+    def job(of: Device) -> dict[str, Any]:
+        begun.set()
+        assert interrupted.wait(10)
+        seen.append(of.id)
+        return {}
+
+    def meanwhile() -> None:
+        assert begun.wait(10)
+        threading.Timer(0.5, interrupted.set).start()  # by when the others were taken off the list
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fleet.work(whole, IDS, "look", job, workers=2, meanwhile=meanwhile, pause=0.01)
+    assert len(seen) <= 2
+
+
 def test_no_device_is_no_work(whole: Estate) -> None:
     assert fleet.work(whole, [], "look", lambda _: {}) == {}
 

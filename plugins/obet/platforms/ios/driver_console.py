@@ -31,7 +31,7 @@ _WHOLE = 180.0  # seconds for one answer, however steadily it comes
 _LONGEST = 4 * 1024 * 1024  # bytes of one answer: the longest configurations are a tenth of that
 _BLOCK = 64 * 1024
 _TAIL = 256  # bytes in which the prompt stands
-_SHORT = 3  # characters of a word behind one that is secret which tells nothing: a number, `ro`
+_SHORT = 3  # characters of a secret word that may be a part of any other
 _SHOWN = 160  # characters of a device's words in a message
 
 _KEY_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
@@ -292,7 +292,7 @@ def _without(said: str, typed: Iterable[str]) -> str:
     """What was said without the words of these commands that may be secret."""
     words = {word for command in typed for word in set(command.split()) - set(_named(command).split())}
     for word in sorted(words, key=len, reverse=True):
-        said = said.replace(word, "…") if len(word) > _SHORT else said
+        said = said.replace(word, "…") if len(word) > _SHORT else re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", "…", said)
     return said
 
 

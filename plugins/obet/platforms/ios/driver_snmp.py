@@ -22,6 +22,7 @@ _PROTOCOLS: tuple[tuple[Protocols, str, str], ...] = (
     (("SHA256", "AES128"), "sha-2 256", "aes 128"),
     (("SHA1", "AES128"), "sha", "aes 128"),
 )
+_UNKNOWN = "% Invalid input detected"
 _USER = re.compile(r"^User name: (\S+)\s*$(.*?)(?=^User name: |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -103,7 +104,9 @@ class Snmp:
             words = f"{auth} {passphrases.auth.reveal()}", f"{priv} {passphrases.priv.reveal()}"
             try:
                 self._console.configure(snmp.user(SNMP_USER, *words))
-            except DeviceError as error:  # one that it does not know
+            except DeviceError as error:
+                if _UNKNOWN not in str(error):  # it knows it, or was not understood: no reason for a weaker one
+                    raise
                 refused = str(error)
                 continue
             return protocols
