@@ -355,7 +355,6 @@ class Run:
         if os.getpid() != self._process:
             return
         self._process = 0
-        self.lookout.close()
         told = False
         try:
             # A Vault that is away leaves the tokens to their minutes of life.
@@ -373,6 +372,7 @@ class Run:
                 self._agent.terminate()
                 self._agent.wait()
             self._place.remove(keep_reads=not told)
+            self.lookout.close()
 
 
 def _vault_time(session: Session) -> datetime:

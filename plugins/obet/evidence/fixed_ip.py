@@ -91,6 +91,8 @@ def rules(
         return {"checks": found}
 
     worked = fleet.work(run.estate, others, "rules", network_device) if others else {}
+    if lost := [outcome.failure for outcome in worked.values() if outcome.failure]:
+        raise ProofError(lost[0])
     groups = [*asyncio.run(servers()), *(outcome.result["checks"] for outcome in worked.values())]
     return [*checks, *(check for group in groups for check in group)]
 
