@@ -7,17 +7,15 @@ in clear cannot be seen from the commands, so that counts as clear. Findings hol
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
 
 from obet.access.finding import Finding
 from obet.access.first_match import everybody
 from obet.access.intervals import minus, name_of, union
-from obet.errors import printable
+from obet.access.sending import Collectors, findings, sent
 from obet.platforms.eos.access_lists import Service, access_lists, admitted
 from obet.platforms.eos.configuration import Command, Configuration, everything, read
-
-Collectors = Collection[IPv4Address | IPv6Address]
 
 _SNMP = Service(161, "udp")
 _CLEAR = {"tftp", "ftp", "http"}
@@ -35,32 +33,16 @@ def prove_services(running: str, collectors: Iterable[IPv4Address | IPv6Address]
     """
     configuration = read(running)
     ours = frozenset(collectors)
-    findings = list(configuration.unread)
+    said = list(configuration.unread)
     for look in _LOOKS:
-        findings += look(configuration, ours)
-    return [Finding(printable(what)) for what in dict.fromkeys(findings)]
-
-
-def _whither(text: str, ours: Collectors) -> str:
-    """Why a host is not one to send to; empty for a collector."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return f"{text} is a name, and a collector is an address"
-    return "" if address in ours else f"{address} is no collector"
-
-
-def _sent(what: str, host: str, encrypted: bool, ours: Collectors) -> Iterator[str]:
-    if not encrypted:
-        yield f"{what} in clear to {host}"
-    if why := _whither(host, ours):
-        yield f"{what}: {why}"
+        said += look(configuration, ours)
+    return findings(said)
 
 
 def _logs(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     for _, match in configuration.matching(r"logging (?:vrf \S+ )?host (\S+)( .*)?"):
         encrypted = re.search(r" protocol tls\b", match[2] or "") is not None
-        yield from _sent("logs", match[1], encrypted, ours)
+        yield from sent("logs", match[1], encrypted, ours)
 
 
 def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -68,7 +50,7 @@ def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
         yield f"an SNMP community (version 1 and 2c, in clear): `snmp-server community …{match[1] or ''}`"
     for _, match in configuration.matching(r"snmp-server host (\S+)(.*)"):
         encrypted = re.search(r"\bversion 3 priv\b", match[2]) is not None
-        yield from _sent("SNMP notifications", match[1], encrypted, ours)
+        yield from sent("SNMP notifications", match[1], encrypted, ours)
     for command, match in configuration.matching(r"snmp-server group \S+ (v1|v2c|v3)(?: (\S+))?.*"):
         if match[1] != "v3" or match[2] != "priv":
             yield f"SNMP in clear: `{command.text}`"
@@ -100,20 +82,20 @@ def _answers(configuration: Configuration, ours: Collectors) -> Iterator[str]:
 
 def _flows(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     for _, match in configuration.matching(r"sflow (?:vrf \S+ )?destination (\S+)(?: .*)?"):
-        yield from _sent("flows", match[1], False, ours)
+        yield from sent("flows", match[1], False, ours)
     for above, command in everything(configuration.commands):
         heads = " ".join(above[:1])
         if heads.startswith("flow tracking ") and (found := re.match(r"collector (\S+)", command.text)):
             if found[1] != "sflow":  # as sFlow has it, which is judged above
-                yield from _sent(f"flows ({above[-1].removeprefix('exporter ')})", found[1], False, ours)
+                yield from sent(f"flows ({above[-1].removeprefix('exporter ')})", found[1], False, ours)
         elif heads.startswith(("monitor telemetry", "inband telemetry", "telemetry")):
             if found := re.match(r"(?:collector|destination|host) (?!influxdb\b)(\S+)", command.text):
-                yield from _sent("telemetry", found[1], False, ours)
+                yield from sent("telemetry", found[1], False, ours)
         elif re.match(r"(?:monitor session|queue-monitor) .*\bmode gre\b", command.text):
             found = re.search(r"\bmode gre .*\bdestination (\S+)", command.text)
-            yield from _sent("copies of packets", found[1] if found else "nowhere", False, ours)
+            yield from sent("copies of packets", found[1] if found else "nowhere", False, ours)
         elif above and above[-1].startswith("monitoring station ") and command.text.startswith("connection address "):
-            yield from _sent("routes (BMP)", command.text.split(" ")[-1], False, ours)
+            yield from sent("routes (BMP)", command.text.split(" ")[-1], False, ours)
 
 
 def _tunnels(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -125,21 +107,21 @@ def _tunnels(configuration: Configuration, ours: Collectors) -> Iterator[str]:
             )
             for host in _beneath(command, r"destination (\S+)(?: .*)?"):
                 if "shutdown" not in command.lines():
-                    yield from _sent(f"telemetry ({match[1]})", host, tls, ours)
+                    yield from sent(f"telemetry ({match[1]})", host, tls, ours)
     for above, command in everything(configuration.commands):
         if above[:1] == ("management ssh",) and command.text.startswith("tunnel "):
             for host in _beneath(command, r"ssh-server (\S+)(?: .*)?"):
-                yield from _sent(f"an SSH tunnel ({command.text.split(' ')[1]})", host, True, ours)
+                yield from sent(f"an SSH tunnel ({command.text.split(' ')[1]})", host, True, ours)
 
 
 def _logins(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     """RADIUS hides the password alone, TACACS+ all but weakly: neither without TLS."""
     for _, match in configuration.matching(r"(radius|tacacs)-server host (\S+)((?: vrf \S+)?(?: tls\b)?)(?: .*)?"):
-        yield from _sent(match[1].upper(), match[2], match[3].endswith(" tls"), ours)
+        yield from sent(match[1].upper(), match[2], match[3].endswith(" tls"), ours)
     for block, _ in configuration.matching("management ldap"):
         for command, match in block.matching(r"server host (\S+)(?: .*)?"):
             tls = any(line.startswith(("ssl-profile ", "ssl profile ")) for line in command.lines())
-            yield from _sent("LDAP", match[1], tls, ours)
+            yield from sent("LDAP", match[1], tls, ours)
 
 
 def _urls(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -162,7 +144,7 @@ def _url(match: re.Match[str], where: str, ours: Collectors) -> Iterator[str]:
     scheme = match[1].lower()
     place = re.match(r"[a-z]+:/{0,2}(?:[^/]*@)?(?:\[([^\]/]*)\]|([^:/]*))", match[0], re.IGNORECASE)
     host = place and (place[1] or place[2])
-    yield from _sent(f"{scheme} ({where})", host or "a host that is asked for", scheme not in _CLEAR, ours)
+    yield from sent(f"{scheme} ({where})", host or "a host that is asked for", scheme not in _CLEAR, ours)
 
 
 def _mail(configuration: Configuration, _: Collectors) -> Iterator[str]:

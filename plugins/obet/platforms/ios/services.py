@@ -7,17 +7,15 @@ that counts as clear. Findings hold no community, key or password.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
 
 from obet.access.finding import Finding
 from obet.access.first_match import everybody
 from obet.access.intervals import minus, name_of, union
-from obet.errors import printable
+from obet.access.sending import Collectors, findings, sent
 from obet.platforms.ios.access_lists import Service, access_lists, admitted
 from obet.platforms.ios.configuration import Command, Configuration, read
-
-Collectors = Collection[IPv4Address | IPv6Address]
 
 _SNMP = Service(161, "udp")
 _CLEAR = {"tftp", "ftp", "rcp", "http"}
@@ -36,26 +34,10 @@ def prove_services(running: str, collectors: Iterable[IPv4Address | IPv6Address]
     """
     configuration = read(running)
     ours = frozenset(collectors)
-    findings = list(configuration.unread)
+    said = list(configuration.unread)
     for look in _LOOKS:
-        findings += look(configuration, ours)
-    return [Finding(printable(what)) for what in dict.fromkeys(findings)]
-
-
-def _whither(text: str, ours: Collectors) -> str:
-    """Why a host is not one to send to; empty for a collector."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return f"{text} is a name, and a collector is an address"
-    return "" if address in ours else f"{address} is no collector"
-
-
-def _sent(what: str, host: str, encrypted: bool, ours: Collectors) -> Iterator[str]:
-    if not encrypted:
-        yield f"{what} in clear to {host}"
-    if why := _whither(host, ours):
-        yield f"{what}: {why}"
+        said += look(configuration, ours)
+    return findings(said)
 
 
 def _host(words: list[str]) -> str:
@@ -74,7 +56,7 @@ def _logs(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     for command, match in configuration.matching(rf"logging (?:host )?(?!(?:{keywords})\b)(\S.*)"):
         words = match[1].split()
         encrypted = re.search(r"\btransport tls\b", command.text) is not None
-        yield from _sent("logs", _host(words), encrypted, ours)
+        yield from sent("logs", _host(words), encrypted, ours)
 
 
 def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -82,7 +64,7 @@ def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
         yield f"an SNMP community (version 1 and 2c, in clear): `snmp-server community …{match[1]}`"
     for _, match in configuration.matching(r"snmp-server host (\S+)(.*)"):
         encrypted = re.search(r"\bversion 3 priv\b", match[2]) is not None
-        yield from _sent("SNMP notifications", match[1], encrypted, ours)
+        yield from sent("SNMP notifications", match[1], encrypted, ours)
     for command, match in configuration.matching(r"snmp-server group (\S+) (v1|v2c|v3)(?: (\S+))?(.*)"):
         _, version, level, rest = match.groups()
         if version != "v3" or level != "priv":
@@ -107,35 +89,35 @@ def _answers(group: str, rest: str, configuration: Configuration, ours: Collecto
 
 def _flows(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     for _, match in configuration.matching(r"ip(?:v6)? flow-export destination (\S+)(?: .*)?"):
-        yield from _sent("flows", match[1], False, ours)
+        yield from sent("flows", match[1], False, ours)
     for command, match in configuration.matching(r"flow exporter (\S+)"):
         for host in _beneath(command, r"destination (\S+)(?: .*)?"):
             dtls = any(re.match(r"transport (?:tls|dtls)\b", line) for line in command.beneath)
-            yield from _sent(f"flows ({match[1]})", host, dtls, ours)
+            yield from sent(f"flows ({match[1]})", host, dtls, ours)
     for command, _ in configuration.matching(r"telemetry ietf subscription .*"):
         for host in _beneath(command, r"receiver ip address (\S+) .*"):
             encrypted = any(re.search(r"\bprotocol (?:grpc-tls|tls-native)\b", line) for line in command.beneath)
-            yield from _sent("telemetry", host, encrypted, ours)
+            yield from sent("telemetry", host, encrypted, ours)
     for command, match in configuration.matching(r"telemetry receiver protocol (\S+)"):
         for host in _beneath(command, r"host (?:ip-address|name) (\S+) .*"):
             encrypted = any(re.match(r"protocol (?:tls-native|grpc-tls)\b", line) for line in command.beneath)
-            yield from _sent(f"telemetry ({match[1]})", host, encrypted, ours)
+            yield from sent(f"telemetry ({match[1]})", host, encrypted, ours)
 
 
 def _logins(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     """RADIUS hides the password alone, TACACS+ all but weakly: neither without TLS."""
     for _, match in configuration.matching(r"(radius|tacacs)-server host (\S+)(?: .*)?"):
-        yield from _sent(match[1].upper(), match[2], False, ours)
+        yield from sent(match[1].upper(), match[2], False, ours)
     for command, match in configuration.matching(r"(radius|tacacs) server (\S+)"):
         encrypted = any(re.fullmatch(r"d?tls(?: .*)?", line) for line in command.beneath)
         for host in _beneath(command, r"address ipv[46] (\S+)(?: .*)?"):
-            yield from _sent(f"{match[1].upper()} ({match[2]})", host, encrypted, ours)
+            yield from sent(f"{match[1].upper()} ({match[2]})", host, encrypted, ours)
     for command, match in configuration.matching(r"aaa group server (radius|tacacs\+) .*"):
         for host in _beneath(command, r"server-private (\S+)(?: .*)?"):
-            yield from _sent(match[1].upper(), host, False, ours)
+            yield from sent(match[1].upper(), host, False, ours)
     for command, match in configuration.matching(r"ldap server (\S+)"):
         for host in _beneath(command, r"ipv[46] (\S+)(?: .*)?"):
-            yield from _sent(f"LDAP ({match[1]})", host, any("mode secure" in line for line in command.beneath), ours)
+            yield from sent(f"LDAP ({match[1]})", host, any("mode secure" in line for line in command.beneath), ours)
 
 
 def _urls(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -156,7 +138,7 @@ def _url(match: re.Match[str], where: str, ours: Collectors) -> Iterator[str]:
     scheme = match[1].lower()
     place = re.match(r"[a-z]+:/{1,2}(?:[^/]*@)?(?:\[([^\]/]*)\]|([^:/]*))", match[0], re.IGNORECASE)
     host = place and (place[1] or place[2])
-    yield from _sent(f"{scheme} ({where})", host or "a host that is asked for", scheme not in _CLEAR, ours)
+    yield from sent(f"{scheme} ({where})", host or "a host that is asked for", scheme not in _CLEAR, ours)
 
 
 def _clients(configuration: Configuration, _: Collectors) -> Iterator[str]:

@@ -7,18 +7,16 @@ configuration, so that counts as clear. Findings hold no community, key or passw
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 
 from obet.access.finding import Finding
 from obet.access.intervals import both, minus, name_of, union
-from obet.errors import printable
+from obet.access.sending import Collectors, findings, sent
 from obet.platforms.junos.configuration import ANY, Configuration, read
 from obet.platforms.junos.filters import Filters, units
 from obet.platforms.junos.groups import Statement, Words
-
-Collectors = Collection[IPv4Address | IPv6Address]
 
 _SNMP = 161
 _CLEAR = {"tftp", "ftp", "pasvftp", "http", "rcp"}
@@ -46,26 +44,10 @@ def prove_services(running: str, collectors: Iterable[IPv4Address | IPv6Address]
     """
     configuration = read(running)
     ours = frozenset(collectors)
-    findings = list(configuration.unread)
+    said = list(configuration.unread)
     for look in _LOOKS:
-        findings += look(configuration, ours)
-    return [Finding(printable(what)) for what in dict.fromkeys(findings)]
-
-
-def _whither(text: str, ours: Collectors) -> str:
-    """Why a host is not one to send to; empty for a collector."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return f"{text} is a name, and a collector is an address"
-    return "" if address in ours else f"{address} is no collector"
-
-
-def _sent(what: str, host: str, encrypted: bool, ours: Collectors) -> Iterator[str]:
-    if not encrypted:
-        yield f"{what} in clear to {host}"
-    if why := _whither(host, ours):
-        yield f"{what}: {why}"
+        said += look(configuration, ours)
+    return findings(said)
 
 
 def _after(configuration: Configuration, *words: str) -> Iterator[tuple[Words, str]]:
@@ -88,14 +70,14 @@ def _logs(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     for path, host in _after(configuration, "syslog", "host"):
         if host != "local" and host not in _INSIDE:
             encrypted = configuration.values(*path, host, "transport") == ["tls"]
-            yield from _sent("logs", host, encrypted, ours)
+            yield from sent("logs", host, encrypted, ours)
     every = configuration.values("security", "log", "transport", "protocol") == ["tls"]
     for name in configuration.values("security", "log", "stream"):
         stream = ("security", "log", "stream", name)
         own = configuration.values(*stream, "transport", "protocol")
         for host in configuration.values(*stream, "host"):
             if host not in {"port", "routing-instance"}:
-                yield from _sent("logs", host, own == ["tls"] or (every and not own), ours)
+                yield from sent("logs", host, own == ["tls"] or (every and not own), ours)
 
 
 def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -106,7 +88,7 @@ def _snmp(configuration: Configuration, ours: Collectors) -> Iterator[str]:
         yield f"an SNMP community (version 1 and 2c, in clear): `snmp community …`, number {number}"
     for name in configuration.values("snmp", "trap-group"):
         for host in configuration.values("snmp", "trap-group", name, "targets"):
-            yield from _sent("SNMP notifications", host, False, ours)
+            yield from sent("SNMP notifications", host, False, ours)
     yield from _snmp_targets(configuration, ours)
     for statement, _ in configuration.beneath("snmp", "v3", "vacm", "access"):
         if any(word == "security-level" and level != "privacy" for word, level in pairwise(statement.words)):
@@ -126,7 +108,7 @@ def _snmp_targets(configuration: Configuration, ours: Collectors) -> Iterator[st
             for level in configuration.values(*v3, "target-parameters", parameters, "parameters", "security-level")
         ]
         for host in configuration.values(*target, "address") or ["nowhere"]:
-            yield from _sent("SNMP notifications", host, levels == ["privacy"], ours)
+            yield from sent("SNMP notifications", host, levels == ["privacy"], ours)
 
 
 def _snmp_users(configuration: Configuration) -> Iterator[str]:
@@ -158,14 +140,14 @@ def _answers(configuration: Configuration, ours: Collectors) -> Iterator[str]:
 def _flows(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     for word in ("flow-server", "cflowd"):
         for _, host in _after(configuration, word):
-            yield from _sent("flows", host, False, ours)
+            yield from sent("flows", host, False, ours)
     for host in configuration.values("protocols", "sflow", "collector"):
-        yield from _sent("flows", host, False, ours)
+        yield from sent("flows", host, False, ours)
     for host in configuration.values("services", "analytics", "streaming-server", ANY, "remote-address"):
-        yield from _sent("telemetry", host, False, ours)
+        yield from sent("telemetry", host, False, ours)
     for words in (("analyzer", ANY, "output", "ip-address"), ("port-mirroring", "family", ANY, "output", "ip-address")):
         for host in configuration.values("forwarding-options", *words):
-            yield from _sent("copies of packets", host, False, ours)
+            yield from sent("copies of packets", host, False, ours)
 
 
 def _logins(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -173,15 +155,15 @@ def _logins(configuration: Configuration, ours: Collectors) -> Iterator[str]:
     for words in (("radius-server",), ("destination", "radius", "server")):
         for path, host in _after(configuration, *words):
             encrypted = configuration.has(*path, host, "radsec-destination")
-            yield from _sent("RADIUS", host, encrypted, ours)
+            yield from sent("RADIUS", host, encrypted, ours)
     for host in configuration.values("access", "radsec", "destination", ANY, "address"):
-        yield from _sent("RADIUS", host, True, ours)
+        yield from sent("RADIUS", host, True, ours)
     for words in (("tacplus-server",), ("destination", "tacplus", "server")):
         for _, host in _after(configuration, *words):
-            yield from _sent("TACACS", host, False, ours)
+            yield from sent("TACACS", host, False, ours)
     for path, host in _after(configuration, "ldap-server"):
         encrypted = configuration.has(*path, host, "tls-type")
-        yield from _sent("LDAP", host, encrypted, ours)
+        yield from sent("LDAP", host, encrypted, ours)
 
 
 def _urls(configuration: Configuration, ours: Collectors) -> Iterator[str]:
@@ -204,7 +186,7 @@ def _url(match: re.Match[str], statement: Statement, place: int, ours: Collector
     encrypted = scheme not in _CLEAR
     if encrypted and any(statement.words[: len(path)] == path for path in _FETCHED):
         return
-    yield from _sent(f"{scheme} (`{' '.join(statement.words[: min(place, 3)])}`)", host, encrypted, ours)
+    yield from sent(f"{scheme} (`{' '.join(statement.words[: min(place, 3)])}`)", host, encrypted, ours)
 
 
 _LOOKS: tuple[Callable[[Configuration, Collectors], Iterator[str]], ...] = (_logs, _snmp, _flows, _logins, _urls)
