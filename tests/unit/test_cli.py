@@ -334,7 +334,10 @@ def test_what_is_no_text_is_no_audit_log_and_one_line(capsys: pytest.CaptureFixt
 def test_an_interrupted_command_is_exit_130_and_no_traceback(tmp_path: Path) -> None:
     pipe = tmp_path / "audit.log"
     os.mkfifo(pipe)
-    command = [sys.executable, "-m", "obet.cli", "--estate", str(EXAMPLE), "audit", str(pipe)]
+    # Whoever runs these tests in the background may have made the signal ignored.
+    heeded = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeded}; import sys; from obet.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "--estate", str(EXAMPLE), "audit", str(pipe)]
     # The pipe is open when its other end is: the command reads.
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process, pipe.open("w"):
         process.send_signal(signal.SIGINT)
