@@ -38,8 +38,10 @@ class SshServer:
         self._acceptors: list[asyncssh.SSHAcceptor] = []
 
     def configure(self, **options: Any) -> None:
-        """Other options of asyncssh from the next `open` on."""
+        """Other options of asyncssh, for new connections."""
         self._options |= options
+        for acceptor in self._acceptors:
+            acceptor.update(**options)
 
     async def open(self, port: int) -> None:
         """Listen on all of the device's addresses."""

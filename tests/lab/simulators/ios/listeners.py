@@ -78,9 +78,13 @@ class Listeners:
         options = (SSH in wanted.tcp, wanted.algorithms, self._device.public_key())
         if options == self._ssh_options:
             return
+        stays = SSH in wanted.tcp and self._ssh_options is not None and self._ssh_options[0]
         self._ssh_options = options
-        await self._ssh.close(sessions=False)
         self._ssh.configure(**{OPTIONS[kind]: list(names) for kind, names in self.algorithms().items()})
+        if stays:  # it listens all the while
+            await self._ssh.renew_host_key()
+            return
+        await self._ssh.close(sessions=False)
         if SSH in wanted.tcp:
             await self._ssh.open(self._device.port("ssh", SSH))
 
