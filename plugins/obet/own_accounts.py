@@ -32,10 +32,11 @@ def is_ours(run: Run, device: str, account: str) -> bool:
 def made_password(run: Run, device: str, account: str) -> Secret:
     """The account's password, which stands in Vault before the device gets it."""
     found = entry(run, device, account)
-    if found.password is None:
-        found = _write(run, device, msgspec.structs.replace(found, password=device_secrets.generate()))
-    assert found.password is not None  # noqa: S101 - just made
-    return found.password
+    if found.password is not None:
+        return found.password
+    made = device_secrets.generate()
+    _write(run, device, msgspec.structs.replace(found, password=made))
+    return made
 
 
 def must_take(run: Run, device: str, account: str) -> None:
@@ -47,13 +48,11 @@ def must_take(run: Run, device: str, account: str) -> None:
 def renew_password(run: Run, driver: NetworkDriver, device: str, account: str, rights: Rights) -> None:
     """One that was cut off is taken up where it was."""
     found = entry(run, device, account)
-    if found.password is None:
+    old, new = found.password, found.upcoming or device_secrets.generate()
+    if old is None:
         raise RunError(f"{device}: Vault holds no password of {account}: onboarding puts it there")
     if found.upcoming is None:
-        found = _write(run, device, msgspec.structs.replace(found, upcoming=device_secrets.generate()))
-    old, new = found.password, found.upcoming
-    assert old is not None  # noqa: S101 - seen above
-    assert new is not None  # noqa: S101 - just made
+        found = _write(run, device, msgspec.structs.replace(found, upcoming=new))
     driver.put_account(account, new, rights)
     must_have_changed(run, device, account, old=old, new=new)
     _write(run, device, msgspec.structs.replace(found, password=new, upcoming=None))
@@ -70,11 +69,10 @@ def must_have_changed(run: Run, device: str, user: str, *, old: Secret, new: Sec
 def renew_key(run: Run, driver: NetworkDriver, device: str, account: str, kind: Kind) -> None:
     """The old key goes when the new one was seen to open the account; one that was cut off is taken up where it was."""
     found = entry(run, device, account)
+    old, new = found.key, found.upcoming_key or generate(kind)
     if found.upcoming_key is None:
-        found = _write(run, device, msgspec.structs.replace(found, upcoming_key=generate(kind)))
-    old, new = found.key, found.upcoming_key
+        found = _write(run, device, msgspec.structs.replace(found, upcoming_key=new))
     assert found.password is not None  # noqa: S101 - an account has one before it has a key
-    assert new is not None  # noqa: S101 - just made
     driver.put_keys(account, tuple(public_key(key) for key in (old, new) if key is not None))
     if not takes(run.device(device), Login(account, found.password, key=new)):
         raise DeviceError(f"{device}: was given a new key of {account}, and does not take it")
